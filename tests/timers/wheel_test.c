@@ -1,0 +1,406 @@
+/*
+ * The timing wheel: sentences about it, and random work compared with a plain list. Knows no clock;
+ * the tests say what tick it is.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <criterion/criterion.h>
+
+#include "timers/wheel.h"
+
+static struct wheel wheel;
+
+// Ends the round that it begins, so that the entries still in the wheel are the ones not due.
+static unsigned expire_all(uint64_t now_tick)
+{
+	unsigned count = 0;
+
+	while (wheel_expire(&wheel, now_tick))
+		count++;
+	return count;
+}
+
+// How often somebody who sleeps until wheel_next() wakes before the next entry comes.
+static unsigned wakes_until_expired(struct wheel_entry **ret_entry)
+{
+	unsigned wakes = 0;
+
+	do {
+		wakes++;
+		*ret_entry = wheel_expire(&wheel, wheel_next(&wheel));
+	} while (!*ret_entry && wakes < 1000);
+	return wakes;
+}
+
+Test(wheel, has_nothing_to_wait_for_when_empty)
+{
+	wheel_init(&wheel, 100);
+
+	cr_expect_eq(wheel_next(&wheel), WHEEL_NEVER);
+	cr_expect_null(wheel_expire(&wheel, 100));
+	cr_expect_null(wheel_expire(&wheel, UINT64_MAX));
+}
+
+Test(wheel, never_fires_early_nor_late)
+{
+	for (uint64_t from = 0; from < 5000; from += 61) {
+		for (uint64_t after = 1; after < 5000; after += 37) {
+			struct wheel_entry entry = {};
+			wheel_init(&wheel, from);
+			wheel_add(&wheel, &entry, from + after);
+
+			cr_assert_leq(wheel_next(&wheel), from + after);
+			cr_assert_null(wheel_expire(&wheel, from + after / 2));
+			cr_assert_null(wheel_expire(&wheel, from + after - 1));
+			cr_assert_eq(wheel_next(&wheel), from + after);
+			cr_assert_eq(wheel_expire(&wheel, from + after), &entry);
+			cr_assert_not(wheel_contains(&entry));
+			cr_assert_null(wheel_expire(&wheel, from + after));
+		}
+	}
+}
+
+Test(wheel, fires_in_order_of_deadline)
+{
+	static const uint64_t ticks[] = {70, 3, 100000, 64, 63, 4096, 4095, 1, 65, 262144};
+	static const uint64_t sorted[] = {1, 3, 63, 64, 65, 70, 4095, 4096, 100000, 262144};
+	struct wheel_entry entries[10] = {};
+	wheel_init(&wheel, 0);
+
+	for (int i = 0; i < 10; i++)
+		wheel_add(&wheel, &entries[i], ticks[i]);
+
+	for (int i = 0; i < 10; i++) {
+		struct wheel_entry *entry = wheel_expire(&wheel, 1000000);
+		cr_assert_not_null(entry);
+		cr_expect_eq(entry->tick, sorted[i]);
+	}
+	cr_expect_null(wheel_expire(&wheel, 1000000));
+}
+
+Test(wheel, fires_one_tick_in_the_order_of_adding)
+{
+	struct wheel_entry entries[200] = {};
+	wheel_init(&wheel, 0);
+
+	// Some lie on a high level first, the last ones are added when their tick is close.
+	for (int i = 0; i < 200; i++) {
+		wheel_add(&wheel, &entries[i], 100000);
+		expire_all(500 * i < 99999 ? 500 * i : 99999);
+	}
+
+	for (int i = 0; i < 200; i++)
+		cr_assert_eq(wheel_expire(&wheel, 100000), &entries[i]);
+}
+
+Test(wheel, makes_a_past_deadline_due_at_once)
+{
+	struct wheel_entry past = {}, present = {}, future = {};
+	wheel_init(&wheel, 1000);
+
+	wheel_add(&wheel, &future, 1001);
+	wheel_add(&wheel, &present, 1000);
+	wheel_add(&wheel, &past, 3);
+
+	cr_expect_leq(wheel_next(&wheel), 1000);
+	cr_expect_eq(wheel_expire(&wheel, 1000), &present);
+	cr_expect_eq(wheel_expire(&wheel, 1000), &past);
+	cr_expect_null(wheel_expire(&wheel, 1000));
+	cr_expect_eq(wheel_expire(&wheel, 1001), &future);
+}
+
+Test(wheel, forgets_what_is_removed)
+{
+	struct wheel_entry near = {}, far = {}, late = {}, kept = {};
+	wheel_init(&wheel, 10);
+	wheel_add(&wheel, &near, 20);
+	wheel_add(&wheel, &far, 5000000);
+	wheel_add(&wheel, &late, 5);
+	wheel_add(&wheel, &kept, 20);
+
+	wheel_remove(&wheel, &near);
+	wheel_remove(&wheel, &far);
+	wheel_remove(&wheel, &late);
+
+	cr_expect_not(wheel_contains(&near));
+	cr_expect(wheel_contains(&kept));
+	cr_expect_eq(wheel_next(&wheel), 20);
+	cr_expect_eq(wheel_expire(&wheel, 10000000), &kept);
+	cr_expect_null(wheel_expire(&wheel, 10000000));
+	cr_expect_eq(wheel_next(&wheel), WHEEL_NEVER);
+}
+
+Test(wheel, removes_without_harm_what_it_does_not_hold)
+{
+	struct wheel_entry never_added = {}, fired = {}, kept = {};
+	wheel_init(&wheel, 0);
+	wheel_add(&wheel, &fired, 1);
+	wheel_add(&wheel, &kept, 2);
+	cr_assert_eq(wheel_expire(&wheel, 1), &fired);
+
+	wheel_remove(&wheel, &never_added);
+	wheel_remove(&wheel, &fired);
+	wheel_remove(&wheel, &fired);
+
+	cr_expect_eq(wheel_next(&wheel), 2);
+	cr_expect_eq(wheel_expire(&wheel, 2), &kept);
+}
+
+Test(wheel, removes_an_entry_of_the_same_tick_while_expiring)
+{
+	struct wheel_entry entries[3] = {};
+	wheel_init(&wheel, 0);
+	for (int i = 0; i < 3; i++)
+		wheel_add(&wheel, &entries[i], 7);
+
+	cr_expect_eq(wheel_expire(&wheel, 9), &entries[0]);
+	wheel_remove(&wheel, &entries[1]);
+
+	cr_expect_eq(wheel_expire(&wheel, 9), &entries[2]);
+	cr_expect_null(wheel_expire(&wheel, 9));
+}
+
+Test(wheel, moves_an_entry_that_is_added_again_both_ways)
+{
+	struct wheel_entry entry = {};
+	wheel_init(&wheel, 0);
+	wheel_add(&wheel, &entry, 500);
+
+	wheel_remove(&wheel, &entry);
+	wheel_add(&wheel, &entry, 9000);
+	cr_expect_eq(expire_all(8999), 0);
+	wheel_remove(&wheel, &entry);
+	wheel_add(&wheel, &entry, 9005);
+	cr_expect_eq(expire_all(9004), 0);
+	wheel_remove(&wheel, &entry);
+	wheel_add(&wheel, &entry, 9006);
+
+	cr_expect_eq(expire_all(9005), 0);
+	cr_expect_eq(expire_all(9006), 1);
+}
+
+Test(wheel, ends_a_round_though_entries_are_added_again_as_due)
+{
+	struct wheel_entry entries[2] = {};
+	wheel_init(&wheel, 0);
+	wheel_add(&wheel, &entries[0], 5);
+	wheel_add(&wheel, &entries[1], 5);
+
+	for (int round = 0; round < 3; round++) {
+		unsigned count = 0;
+		struct wheel_entry *entry;
+		while ((entry = wheel_expire(&wheel, 10))) {
+			wheel_add(&wheel, entry, round ? 10 : 1);
+			cr_assert_leq(++count, 2);
+		}
+		cr_expect_eq(count, 2);
+		cr_expect_leq(wheel_next(&wheel), 10);
+	}
+}
+
+Test(wheel, keeps_a_short_period_through_a_long_jump)
+{
+	struct wheel_entry every_ten = {};
+	struct wheel_entry *entry;
+	uint64_t expected = 10;
+	wheel_init(&wheel, 0);
+	wheel_add(&wheel, &every_ten, 10);
+
+	while ((entry = wheel_expire(&wheel, 100005))) {
+		cr_assert_eq(entry->tick, expected);
+		expected += 10;
+		wheel_add(&wheel, entry, expected);
+	}
+
+	cr_expect_eq(expected, 100010);
+	cr_expect_eq(wheel_next(&wheel), 100010);
+}
+
+Test(wheel, goes_on_with_a_round_that_was_left_off)
+{
+	struct wheel_entry entries[3] = {}, late = {};
+	wheel_init(&wheel, 0);
+	for (int i = 0; i < 3; i++)
+		wheel_add(&wheel, &entries[i], 5 + i / 2);
+	cr_assert_eq(wheel_expire(&wheel, 5), &entries[0]);
+
+	wheel_add(&wheel, &late, 1);
+
+	cr_expect_leq(wheel_next(&wheel), 5);
+	cr_expect_eq(wheel_expire(&wheel, 8), &entries[1]);
+	cr_expect_eq(wheel_expire(&wheel, 8), &late);
+	cr_expect_eq(wheel_expire(&wheel, 8), &entries[2]);
+	cr_expect_null(wheel_expire(&wheel, 8));
+}
+
+Test(wheel, holds_deadlines_of_any_distance)
+{
+	struct wheel_entry entries[64] = {}, last = {};
+	wheel_init(&wheel, 1);
+
+	wheel_add(&wheel, &last, UINT64_MAX);
+	for (int i = 63; i > 0; i--)
+		wheel_add(&wheel, &entries[i], UINT64_C(1) << i);
+
+	for (int i = 1; i < 64; i++) {
+		cr_assert_null(wheel_expire(&wheel, (UINT64_C(1) << i) - 1));
+		cr_assert_eq(wheel_expire(&wheel, UINT64_C(1) << i), &entries[i]);
+	}
+	cr_expect_null(wheel_expire(&wheel, UINT64_MAX - 1));
+	cr_expect_eq(wheel_expire(&wheel, UINT64_MAX), &last);
+}
+
+Test(wheel, jumps_over_ages_in_a_moment)
+{
+	struct wheel_entry entry = {};
+	wheel_init(&wheel, 0);
+
+	// Tick by tick this would take longer than anybody lives.
+	for (uint64_t now = 0; now < UINT64_C(1) << 62; now += UINT64_C(1) << 50) {
+		wheel_add(&wheel, &entry, now + (UINT64_C(1) << 49) + 12345);
+		cr_assert_eq(expire_all(now + (UINT64_C(1) << 50)), 1);
+	}
+}
+
+Test(wheel, wakes_once_for_a_lonely_timer)
+{
+	struct wheel_entry in_an_hour = {}, *expired;
+	wheel_init(&wheel, 123456789);
+	wheel_add(&wheel, &in_an_hour, 123456789 + 3600000);
+
+	cr_expect_eq(wakes_until_expired(&expired), 1);
+	cr_expect_eq(expired, &in_an_hour);
+}
+
+Test(wheel, wakes_at_most_once_a_level_for_a_crowd)
+{
+	static struct wheel_entry crowd[1000];
+	struct wheel_entry *expired;
+	wheel_init(&wheel, 123456789);
+	for (int i = 0; i < 1000; i++)
+		wheel_add(&wheel, &crowd[i], 123456789 + 3600000 + i / 100);
+
+	cr_expect_leq(wakes_until_expired(&expired), 4);
+	cr_expect_eq(expired, &crowd[0]);
+}
+
+/*
+ * Random work against a plain array that is searched from end to end. Each entry has a number that
+ * says when it was added, which is the order within a tick.
+ */
+enum { ENTRIES = 60, STEPS = 4000 };
+
+struct model {
+	struct wheel_entry entries[ENTRIES];
+	bool held[ENTRIES];
+	uint64_t order_by[ENTRIES]; // the deadline, or 0 if it was due when it was added
+	uint64_t added[ENTRIES];
+	uint64_t adds;
+	uint64_t now;
+};
+
+static struct model model;
+static uint64_t random_state;
+
+static uint64_t random_below(uint64_t limit)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state % limit;
+}
+
+// Mostly short, sometimes of any number of bits.
+static uint64_t random_distance(void)
+{
+	return random_below(4) ? random_below(200) : random_below(UINT64_C(2) << random_below(40));
+}
+
+// Those that were due when they were added count only if that was before add number `before`.
+static int earliest(uint64_t before)
+{
+	int best = -1;
+
+	for (int i = 0; i < ENTRIES; i++) {
+		if (!model.held[i] || (!model.order_by[i] && model.added[i] >= before))
+			continue;
+		if (best < 0 || model.order_by[i] < model.order_by[best] ||
+		    (model.order_by[i] == model.order_by[best] &&
+		     model.added[i] < model.added[best]))
+			best = i;
+	}
+	return best;
+}
+
+static void add(int i, uint64_t tick)
+{
+	model.held[i] = true;
+	model.order_by[i] = tick > model.now ? tick : 0;
+	model.added[i] = model.adds++;
+	wheel_add(&wheel, &model.entries[i], tick);
+}
+
+static void remove_one(int i)
+{
+	model.held[i] = false;
+	wheel_remove(&wheel, &model.entries[i]);
+}
+
+static void expire_round(uint64_t now)
+{
+	uint64_t begin = model.adds;
+	struct wheel_entry *entry;
+
+	while ((entry = wheel_expire(&wheel, now))) {
+		int expected = earliest(begin);
+		cr_assert_geq(expected, 0);
+		cr_assert_leq(model.order_by[expected], now);
+		cr_assert_eq(entry, &model.entries[expected]);
+		model.held[expected] = false;
+		if (model.order_by[expected])
+			model.now = model.order_by[expected];
+		if (!random_below(4))
+			add(expected, model.now + random_distance());
+		else if (!random_below(8))
+			add(expected, model.now - random_below(model.now + 1));
+	}
+	model.now = now;
+
+	int left = earliest(begin);
+	cr_assert(left < 0 || model.order_by[left] > now);
+}
+
+Test(wheel, agrees_with_a_plain_list)
+{
+	for (uint64_t seed = 1; seed <= 50; seed++) {
+		random_state = seed * UINT64_C(0x9e3779b97f4a7c15);
+		model = (struct model){.now = random_below(UINT64_C(1) << random_below(62))};
+		wheel_init(&wheel, model.now);
+
+		for (int step = 0; step < STEPS; step++) {
+			int i = random_below(ENTRIES);
+			if (model.held[i] && random_below(2))
+				remove_one(i);
+			else if (!model.held[i] && random_below(5))
+				add(i, model.now + random_distance());
+			else if (!model.held[i])
+				add(i, model.now - random_below(model.now + 1));
+			else if (random_below(3))
+				expire_round(model.now + random_below(100));
+			else
+				expire_round(model.now + random_distance());
+
+			int first = earliest(model.adds);
+			uint64_t next = wheel_next(&wheel);
+			cr_assert_eq(wheel_contains(&model.entries[i]), model.held[i]);
+			if (first < 0)
+				cr_assert_eq(next, WHEEL_NEVER, "seed %d", (int)seed);
+			else if (model.order_by[first] <= model.now)
+				cr_assert_eq(next, model.now, "seed %d", (int)seed);
+			else
+				cr_assert(next > model.now && next <= model.order_by[first],
+					  "seed %d", (int)seed);
+		}
+	}
+}

@@ -1,0 +1,98 @@
+/*
+ * The timing wheel: keeps deadlines and hands them out in order when their tick has come. It knows
+ * no clock, no threads and no allocation; what a tick is, and whose timer an entry is, its user
+ * says.
+ */
+#ifndef TIMERS_WHEEL_H
+#define TIMERS_WHEEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	WHEEL_SLOT_BITS = 6,
+	WHEEL_SLOTS = 1 << WHEEL_SLOT_BITS,
+	WHEEL_LEVELS = (64 + WHEEL_SLOT_BITS - 1) / WHEEL_SLOT_BITS,
+};
+
+#define WHEEL_NEVER UINT64_MAX
+
+struct wheel_link {
+	struct wheel_link *next;
+	struct wheel_link *prev;
+};
+
+/* Part of what its user owns; must stay where it is while it is in a wheel. All zero is a valid
+ * entry that is in no wheel. `tick` is its deadline, and may be read by the user. */
+struct wheel_entry {
+	struct wheel_link link;
+	uint64_t tick;
+};
+
+/*
+ * A level has one slot for each value of its six bits of a tick, and an entry lies on the level of
+ * the highest bits in which its tick differs from `now`. So, at all times:
+ *
+ *  - an entry agrees with `now` in all bits above its level, and its slot lies after now's;
+ *  - all entries of a level are earlier than all entries of the levels above it, and within a level
+ *    slots are in order: the earliest entry is in the first slot of the lowest level in use, and
+ *    two bit scans find it;
+ *  - before a slot's span begins, `now` may jump to any tick and no entry has to move. When it
+ *    begins, the entries move down, in their order. So entries of one tick never overtake each
+ *    other: an earlier one is always moved down before a later one can be added below it.
+ */
+struct wheel {
+	uint64_t now;         // all entries up to this tick are out of the slots
+	uint64_t expiring_to; // the tick of the round under way, or of the last one
+	bool expiring;        // a round is under way: wheel_expire() has not yet returned NULL
+	uint32_t levels;      // bit set: the level has entries
+	uint64_t occupied[WHEEL_LEVELS + 1]; // bit set: the slot has entries
+	struct wheel_link slots[WHEEL_LEVELS * WHEEL_SLOTS];
+
+	// Two more lists, directly behind the slots so that an entry finds its list by address.
+	struct wheel_link due;  // waits to be handed out in this round
+	struct wheel_link late; // was due when it was added, waits for the next round
+};
+
+/* An empty wheel at which `now_tick` has already come. The wheel must not be moved afterwards. */
+void wheel_init(struct wheel *wheel, uint64_t now_tick);
+
+/* The entry, which must not be in a wheel, belongs to the wheel until wheel_expire() returns it or
+ * wheel_remove() takes it out. Any tick will do: a past one is due at once, in the next round. */
+void wheel_add(struct wheel *wheel, struct wheel_entry *entry, uint64_t tick);
+
+/* Harmless for an entry that is in no wheel. */
+void wheel_remove(struct wheel *wheel, struct wheel_entry *entry);
+
+static inline bool wheel_contains(const struct wheel_entry *entry)
+{
+	return entry->link.next != NULL;
+}
+
+/*
+ * Takes out the next entry that is due at `now_tick`, or returns NULL. To be called again and again
+ * with the same tick until it returns NULL; those calls are a round:
+ *
+ *	while ((entry = wheel_expire(wheel, now_tick)))
+ *		...
+ *
+ * Never early. In order of tick, and within a tick in the order they were added. First of all come,
+ * in the order they were added, those that were due when they were added.
+ *
+ * Entries may be added and removed within a round. One that is added with a tick that the round has
+ * already reached waits for the next round, so a round always ends; one with a tick between that
+ * and `now_tick` is still part of it. A round may be left off; the next call goes on with it, and
+ * with a later tick begins a new one. An earlier tick than before counts as that.
+ */
+struct wheel_entry *wheel_expire(struct wheel *wheel, uint64_t now_tick);
+
+/*
+ * When to call wheel_expire() again: WHEEL_NEVER if the wheel is empty, the last round's tick or
+ * earlier if an entry is due already; never later than the earliest deadline, and exactly that one
+ * if it is close (the same 64 ticks) or has few neighbours. Otherwise it may be earlier, at most
+ * once a level.
+ */
+uint64_t wheel_next(const struct wheel *wheel);
+
+#endif
