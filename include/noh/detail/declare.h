@@ -1,0 +1,181 @@
+/* The preprocessor work behind NOH_MESSAGE, NOH_ACTOR and the calls that take a message's fields.
+ * Nothing here is for users; what these macros promise is told where the public ones are. */
+#ifndef NOH_DETAIL_DECLARE_H
+#define NOH_DETAIL_DECLARE_H
+
+// ---- lists: NOH_EACH(F, who, a, b, c) is F(who, a) F(who, b) F(who, c), for up to 340 of them
+
+#define NOH_EACH(F, who, ...) __VA_OPT__(NOH_RESCAN(NOH_EACH_NEXT(F, who, __VA_ARGS__)))
+#define NOH_EACH_NEXT(F, who, first, ...) \
+	F(who, first) __VA_OPT__(NOH_EACH_AGAIN NOH_PARENS(F, who, __VA_ARGS__))
+#define NOH_EACH_AGAIN() NOH_EACH_NEXT
+#define NOH_PARENS ()
+#define NOH_RESCAN(...) NOH_RESCAN3(NOH_RESCAN3(NOH_RESCAN3(NOH_RESCAN3(__VA_ARGS__))))
+#define NOH_RESCAN3(...) NOH_RESCAN2(NOH_RESCAN2(NOH_RESCAN2(NOH_RESCAN2(__VA_ARGS__))))
+#define NOH_RESCAN2(...) NOH_RESCAN1(NOH_RESCAN1(NOH_RESCAN1(NOH_RESCAN1(__VA_ARGS__))))
+#define NOH_RESCAN1(...) __VA_ARGS__
+
+#define NOH_COUNT(...) NOH_COUNT_(__VA_ARGS__, 4, 3, 2, 1)
+#define NOH_COUNT_(a, b, c, d, n, ...) n
+#define NOH_CAT(a, b) NOH_CAT_(a, b)
+#define NOH_CAT_(a, b) a##b
+#define NOH_OVER(name, ...) NOH_CAT(name, NOH_COUNT(__VA_ARGS__))(__VA_ARGS__)
+#define NOH_STRIP(...) __VA_ARGS__
+
+// ---- C and C++
+
+// clang-format off
+#ifdef __cplusplus
+#define NOH_BEGIN _Pragma("GCC visibility push(default)") extern "C" {
+#define NOH_END } _Pragma("GCC visibility pop")
+#define NOH_SHARED inline __attribute__((visibility("default")))
+#define NOH_OURS __attribute__((visibility("default")))
+template <typename T> const T *noh_address(const T &value) { return &value; }
+#define NOH_VALUE(type, ...) noh_address((struct type){__VA_ARGS__}) // `struct`: a local may hide the name
+#define NOH_ARRAY(type, ...) std::initializer_list<type>{__VA_ARGS__}.begin()
+#define NOH_NORETURN [[noreturn]]
+#define NOH_TRY try
+#define NOH_CATCH(result) \
+	catch (const std::exception &failure) { noh_note_failure(failure.what()); return result; } \
+	catch (...) { noh_note_failure("something thrown that is no std::exception"); return result; }
+#else
+#define NOH_BEGIN _Pragma("GCC visibility push(default)")
+#define NOH_END _Pragma("GCC visibility pop")
+#define NOH_SHARED __attribute__((weak, visibility("default")))
+#define NOH_OURS __attribute__((visibility("default")))
+#define NOH_VALUE(type, ...) (&(const struct type){__VA_ARGS__})
+#define NOH_ARRAY(type, ...) (type[]){__VA_ARGS__}
+#define NOH_NORETURN _Noreturn
+#define NOH_TRY
+#define NOH_CATCH(result)
+#endif
+#define NOH_INIT(type, ...) (struct type){__VA_ARGS__}
+// clang-format on
+
+// ---- messages
+
+#define NOH_KIND_TYPEDEF(kind, type) typedef type noh_##kind;
+#define NOH_KIND_ENUM(kind, type) NOH_KIND_##kind,
+
+#define NOH_STRUCT(message, ...)                           \
+	struct message {                                   \
+		NOH_EACH(NOH_MEMBER, message, __VA_ARGS__) \
+	};
+#define NOH_MEMBER(message, field) NOH_MEMBER_X field
+#define NOH_MEMBER_X(...) NOH_OVER(NOH_MEMBER, __VA_ARGS__)
+#define NOH_MEMBER2(kind, name) noh_##kind name;
+#define NOH_MEMBER3(shape, type, name) NOH_MEMBER_##shape(type, name)
+#define NOH_MEMBER_list(kind, name)   \
+	struct {                      \
+		const noh_##kind *at; \
+		size_t count;         \
+	} name;
+#define NOH_MEMBER_one(message, name) struct message name;
+#define NOH_MEMBER_many(message, name)    \
+	struct {                          \
+		const struct message *at; \
+		size_t count;             \
+	} name;
+
+// The size of a message without fields is 0, also in C++, where its struct has one byte.
+#define NOH_DESCRIPTION(linkage, list, message, answered, ...)        \
+	linkage const struct noh_field message##_message_fields[] = { \
+		NOH_EACH(NOH_DESCRIBE, message, __VA_ARGS__){}};      \
+	linkage struct noh_message_type message##_message = {         \
+		.abi = NOH_ABI,                                       \
+		.id = 0,                                              \
+		.name = #message,                                     \
+		.signature = #__VA_ARGS__,                            \
+		.size = 0 __VA_OPT__(+sizeof(struct message)),        \
+		.fields = message##_message_fields,                   \
+		.answer = answered};                                  \
+	static const struct noh_message_seen message##_message_seen   \
+		__attribute__((section(#list), used)) = {&message##_message, #__VA_ARGS__}
+#define NOH_DESCRIBE(message, field) NOH_DESCRIBE_X(message, NOH_STRIP field)
+#define NOH_DESCRIBE_X(...) NOH_OVER(NOH_DESCRIBE, __VA_ARGS__)
+#define NOH_DESCRIBE3(m, kind, name) \
+	{#name, NOH_KIND_##kind, NOH_SHAPE_plain, offsetof(struct m, name), NULL},
+#define NOH_DESCRIBE4(m, shape, type, name) NOH_DESCRIBE_##shape(m, type, name)
+#define NOH_DESCRIBE_list(m, kind, name) \
+	{#name, NOH_KIND_##kind, NOH_SHAPE_list, offsetof(struct m, name), NULL},
+#define NOH_DESCRIBE_one(m, type, name) \
+	{#name, NOH_KIND_message, NOH_SHAPE_plain, offsetof(struct m, name), &type##_message},
+#define NOH_DESCRIBE_many(m, type, name) \
+	{#name, NOH_KIND_message, NOH_SHAPE_list, offsetof(struct m, name), &type##_message},
+
+#define NOH_ASKER(request, reply)                                                                \
+	__attribute__((unused)) static inline int request##_ask(noh_actor to, int64_t within_ms, \
+								const struct reply **ret_answer, \
+								const struct request *body)      \
+	{                                                                                        \
+		return noh_ask_type(to, &request##_message, body, within_ms,                     \
+				    (const void **)ret_answer);                                  \
+	}                                                                                        \
+	typedef struct reply request##_answer
+
+#define NOH_TYPE_ADDRESS(who, message) &message##_message,
+
+// ---- actors: names in these functions begin with noh_, since a handler may have any other
+
+#define NOH_PROTOCOL_MEMBER(actor, message) char message[0];
+
+#define NOH_DEFINE_ACTOR(type, options, ...)                                                       \
+	static enum noh_handled type##_receive(void *noh_state, const struct noh_delivery *noh_in) \
+	{                                                                                          \
+		NOH_TRY                                                                            \
+		{                                                                                  \
+			uint32_t noh_told = noh_in->outcome ? 0 : noh_in->id;                      \
+			uint32_t noh_asked = noh_in->outcome ? noh_in->asked_id : 0;               \
+			NOH_EACH(NOH_DISPATCH, type, __VA_ARGS__)                                  \
+			(void)noh_told;                                                            \
+			(void)noh_asked;                                                           \
+		}                                                                                  \
+		NOH_CATCH(NOH_FAILED)                                                              \
+		(void)noh_state;                                                                   \
+		return NOH_NOT_UNDERSTOOD;                                                         \
+	}                                                                                          \
+	static const struct noh_message_type *const type##_accepts[] = {                           \
+		NOH_EACH(NOH_ACCEPT, type, __VA_ARGS__) NULL};                                     \
+	extern const struct noh_actor_type type##_actor;                                           \
+	const struct noh_actor_type type##_actor = {.abi = NOH_ABI,                                \
+						    .name = #type,                                 \
+						    .state_size = sizeof(struct type),             \
+						    .accepts = type##_accepts,                     \
+						    .receive = type##_receive,                     \
+						    .run = NULL,                                   \
+						    .limits = {NOH_STRIP options}}
+#define NOH_DISPATCH(type, entry) NOH_DISPATCH_X(type, NOH_STRIP entry)
+#define NOH_DISPATCH_X(...) NOH_OVER(NOH_DISPATCH, __VA_ARGS__)
+#define NOH_DISPATCH3(actor, message, handler)                                                   \
+	if (noh_told == noh_message_id(&message##_message))                                      \
+		return handler((struct actor *)noh_state, (const struct message *)noh_in->body), \
+		       NOH_HANDLED;
+#define NOH_DISPATCH4(actor, request, then, handler)                       \
+	if (noh_asked == noh_message_id(&request##_message))               \
+		return handler((struct actor *)noh_state, noh_in->outcome, \
+			       (const request##_answer *)noh_in->body),    \
+		       NOH_HANDLED;
+#define NOH_ACCEPT(actor, entry) NOH_ACCEPT_X(actor, NOH_STRIP entry)
+#define NOH_ACCEPT_X(...) NOH_OVER(NOH_ACCEPT, __VA_ARGS__)
+#define NOH_ACCEPT3(actor, message, handler) &message##_message,
+#define NOH_ACCEPT4(actor, request, then, handler)
+
+#define NOH_DEFINE_FIBER(type, options, function)                                      \
+	static void type##_run(void *noh_state)                                        \
+	{                                                                              \
+		NOH_TRY                                                                \
+		{                                                                      \
+			function((struct type *)noh_state);                            \
+		}                                                                      \
+		NOH_CATCH()                                                            \
+	}                                                                              \
+	extern const struct noh_actor_type type##_actor;                               \
+	const struct noh_actor_type type##_actor = {.abi = NOH_ABI,                    \
+						    .name = #type,                     \
+						    .state_size = sizeof(struct type), \
+						    .accepts = NULL,                   \
+						    .receive = NULL,                   \
+						    .run = type##_run,                 \
+						    .limits = {NOH_STRIP options}}
+
+#endif
