@@ -1,0 +1,120 @@
+# How a test becomes a ctest entry. Included by the top CMakeLists.txt; names no test.
+#
+#   tests/LAYER/NOUN_test.c       a Criterion program               entry LAYER/NOUN
+#   tests/samples/SAMPLE/NOUN_test.c   the same, with the parts of samples/SAMPLE/
+#   tests/stress/NAME.c           a plain program                   entry stress/NAME
+#   tests/samples/NAME.expected   the output of a sample            entry samples/NAME
+#   tests/samples/NAME.sh, .py    gets the folder of all programs   entry samples/NAME
+#   tests/support/*.c             linked into every Criterion and stress program
+
+# A leak, a race or undefined behaviour in a child process does not reach the exit code of a
+# Criterion program; the report does reach the output.
+set(sanitizer_report
+    "ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:|definitely lost")
+set(test_environment
+    "CRITERION_JOBS=1"
+    "UBSAN_OPTIONS=print_stacktrace=1"
+    "TSAN_OPTIONS=second_deadlock_stack=1")
+
+function(set_test name timeout)
+  set_tests_properties(${name} PROPERTIES
+    TIMEOUT ${timeout}
+    ENVIRONMENT "${test_environment}"
+    FAIL_REGULAR_EXPRESSION "${sanitizer_report}"
+    ${ARGN})
+endfunction()
+
+file(GLOB support_sources CONFIGURE_DEPENDS tests/support/*.c)
+add_library(test-support INTERFACE)
+target_link_libraries(test-support INTERFACE noh-inside)
+if(support_sources)
+  add_library(test-support-objects OBJECT ${support_sources})
+  target_include_directories(test-support-objects PRIVATE include .)
+  target_compile_definitions(test-support-objects PRIVATE _GNU_SOURCE=)
+  target_link_libraries(test-support-objects PRIVATE PkgConfig::CK)
+  target_link_libraries(test-support INTERFACE $<TARGET_OBJECTS:test-support-objects>)
+endif()
+
+# Criterion itself cannot run under the thread sanitizer: a stand-in takes its name there.
+add_library(criterion INTERFACE)
+if(NOH_SANITIZE STREQUAL "thread")
+  target_include_directories(criterion BEFORE INTERFACE tests/support/tsan)
+  target_sources(criterion INTERFACE ${PROJECT_SOURCE_DIR}/tests/support/tsan/criterion/criterion.c)
+else()
+  pkg_check_modules(CRITERION REQUIRED IMPORTED_TARGET criterion>=2.4)
+  target_link_libraries(criterion INTERFACE PkgConfig::CRITERION)
+endif()
+
+# ---- behaviour -------------------------------------------------------------------------------
+
+file(GLOB_RECURSE behaviour_tests CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/tests
+     tests/*_test.c)
+foreach(file IN LISTS behaviour_tests)
+  string(REGEX REPLACE "_test\\.c$" "" name ${file})
+  string(REPLACE "/" "-" target test-${name})
+  cmake_path(GET file PARENT_PATH folder)
+  cmake_path(GET folder FILENAME sample)
+
+  add_executable(${target} tests/${file})
+  target_link_libraries(${target} PRIVATE criterion test-support)
+  if(folder MATCHES "^samples/" AND TARGET ${sample}-parts)
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${sample}-parts>)
+  endif()
+  cmake_path(GET file STEM output)
+  set_target_properties(${target} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/${folder}
+    OUTPUT_NAME ${output})
+
+  add_test(NAME ${name} COMMAND ${target} --timeout 30)
+  set_test(${name} 300)
+  # No tests at all, as when a linker has dropped them, is a failure and not a success. (This
+  # takes the place of the exit code, so it names the failures too. The stand-in's exit code
+  # says both.)
+  if(NOT NOH_SANITIZE STREQUAL "thread")
+    set_tests_properties(${name} PROPERTIES
+      PASS_REGULAR_EXPRESSION "Tested: [1-9][0-9]* .*Failing: 0 .*Crashing: 0")
+  endif()
+
+  # Those that explore schedules are run again with more seeds by `./dev check`.
+  file(STRINGS tests/${file} seeds REGEX "NOH_SEEDS|support/seeds\\.h")
+  if(seeds)
+    set_tests_properties(${name} PROPERTIES LABELS seeds TIMEOUT 900)
+  endif()
+endforeach()
+
+# ---- threads ---------------------------------------------------------------------------------
+
+file(GLOB stress_tests CONFIGURE_DEPENDS tests/stress/*.c)
+foreach(file IN LISTS stress_tests)
+  cmake_path(GET file STEM name)
+  add_executable(stress-${name} ${file})
+  target_link_libraries(stress-${name} PRIVATE test-support)
+  set_target_properties(stress-${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/stress OUTPUT_NAME ${name})
+  add_test(NAME stress/${name} COMMAND stress-${name})
+  set_test(stress/${name} 600 LABELS stress PROCESSORS 2)
+endforeach()
+
+# ---- samples ---------------------------------------------------------------------------------
+
+file(GLOB expected_outputs CONFIGURE_DEPENDS tests/samples/*.expected)
+foreach(file IN LISTS expected_outputs)
+  cmake_path(GET file STEM name)
+  add_test(NAME samples/${name}
+           COMMAND ${PROJECT_SOURCE_DIR}/tests/support/same_output.sh $<TARGET_FILE:${name}> ${file})
+  set_test(samples/${name} 60)
+endforeach()
+
+file(GLOB sample_scripts CONFIGURE_DEPENDS tests/samples/*.sh tests/samples/*.py)
+foreach(file IN LISTS sample_scripts)
+  cmake_path(GET file STEM name)
+  add_test(NAME samples/${name} COMMAND ${file} ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+  set_test(samples/${name} 300 RUN_SERIAL ON)
+endforeach()
+
+# ---- the sources themselves ------------------------------------------------------------------
+
+add_test(NAME layers COMMAND ${PROJECT_SOURCE_DIR}/tests/layers_test.sh)
+add_test(NAME headers COMMAND ${PROJECT_SOURCE_DIR}/tests/headers_test.sh ${CMAKE_C_COMPILER})
+set_test(layers 60)
+set_test(headers 60)
