@@ -1,0 +1,221 @@
+/* Actors: declaring, spawning, sending, ending and watching them. */
+#ifndef NOH_ACTOR_H
+#define NOH_ACTOR_H
+
+#include <noh/message.h>
+
+#ifdef __cplusplus
+#include <stdexcept>
+extern "C" {
+#endif
+
+// ---- what an actor is
+
+/* What a handler made of a message; the code behind NOH_ACTOR returns it. */
+enum noh_handled { NOH_HANDLED, NOH_NOT_UNDERSTOOD, NOH_FAILED };
+
+/* Why an actor ended, in noh_down, noh_exit and noh_stopping. */
+enum noh_why {
+	NOH_WHY_NORMAL,   // it stopped by itself, or was asked to by noh_stop()
+	NOH_WHY_SHUTDOWN, // its parent or the runtime ended
+	NOH_WHY_KILLED,   // noh_kill()
+	NOH_WHY_FAILED,   // noh_fail(), a failed noh_check(), or a child's failure that nobody handled
+	NOH_WHY_NOBODY,   // it was already gone when the monitor was set
+	NOH_WHY_NODE_LOST // its node can no longer be reached
+};
+
+/* What a bounded mailbox does with a message that finds it full. */
+enum noh_full { NOH_FULL_REFUSE, NOH_FULL_DROP_NEW, NOH_FULL_DROP_OLD };
+
+/* How an ask ended. `err`: 0, -ETIMEDOUT, -ECONNRESET (the asked actor failed with the request in
+ * hand), -ESRCH (it is gone), -ENOTSUP (it does not accept the request), -EPROTO (it answered with
+ * another type), or what noh_reply_error() said. `text` lives as long as a message. */
+struct noh_outcome {
+	int err;
+	const char *text;
+	uint64_t tag;
+};
+
+/* One message as a handler or a fiber gets it. */
+struct noh_delivery {
+	uint32_t id; // of the message's type
+	uint32_t asked_id; // with `outcome`: of the request's type
+	const struct noh_message_type *type;
+	const void *body; // NULL when `outcome` is an error
+	const struct noh_outcome *outcome; // set when this is the answer to an ask, else NULL
+};
+
+/* What a type of actors may take up. Zero means the default. */
+struct noh_limits {
+	size_t mailbox_messages, mailbox_bytes;
+	enum noh_full on_full;
+	size_t stack_bytes; // fibers: 32 KiB
+	bool migrates;      // fibers: may be resumed on another thread
+	size_t reserved[4];
+};
+
+/* A type of actors, compiled into the program by NOH_ACTOR or NOH_FIBER, or filled in by hand.
+ * Either `receive` (handlers) or `run` (a fiber) is set. */
+struct noh_actor_type {
+	uint32_t abi; // NOH_ABI
+	const char *name;
+	size_t state_size;
+	const struct noh_message_type *const *accepts; // ends with NULL; of a fiber NULL
+	enum noh_handled (*receive)(void *state, const struct noh_delivery *in);
+	void (*run)(void *state);
+	struct noh_limits limits;
+};
+
+/* Declares how a struct receives messages: each entry is (message, on_message), with
+ * `void on_message(struct type *self, const struct message *msg)`, or (request, answer, on_outcome),
+ * for noh_ask_later(), with
+ * `void on_outcome(struct type *self, const struct noh_outcome *how, const struct reply *or_null)`. */
+#define NOH_ACTOR(type, ...) NOH_DEFINE_ACTOR(type, (.mailbox_messages = 0), __VA_ARGS__)
+#define NOH_ACTOR_WITH(type, limits, ...) NOH_DEFINE_ACTOR(type, limits, __VA_ARGS__)
+
+/* Declares a fiber: an actor written as a function that may wait. It ends when the function returns. */
+#define NOH_FIBER(type, function) NOH_DEFINE_FIBER(type, (.mailbox_messages = 0), function)
+#define NOH_FIBER_WITH(type, limits, function) NOH_DEFINE_FIBER(type, limits, function)
+
+// ---- spawning
+
+struct noh_runtime;
+
+/* How an actor is spawned. `size` is set by the macro; zero means the default. */
+struct noh_spawn_options {
+	size_t size;
+	const char *name;       // for logs and traces; static, or it must live as long as the actor
+	struct noh_runtime *in; // required from plain threads
+	bool detached;          // no parent: it outlives its spawner
+	bool linked, monitored; // set up before the actor runs
+	bool keeps_place;       // a failure keeps handle and mailbox until the parent restarts or ends it
+};
+
+/* Starts an actor: `noh_actor alice = noh_spawn(account, .cents = 100);`
+ * Handlers, fibers; plain threads by noh_spawn_with(type, (.in = runtime)). Copies the bytes of the
+ * state; what it points to must be static. What needs owning is made in on_start or comes in a first
+ * message. The spawner is its parent: children end with their parent. Returns the handle at once;
+ * NOH_NOBODY when the runtime is shutting down. */
+#define noh_spawn(type, ...) noh_spawn_type(&type##_actor, NOH_VALUE(type, __VA_ARGS__), NULL)
+#define noh_spawn_with(type, options, ...)                                                         \
+	noh_spawn_type(&type##_actor, NOH_VALUE(type, __VA_ARGS__),                                \
+		       NOH_VALUE(noh_spawn_options, .size = sizeof(struct noh_spawn_options),      \
+				 NOH_STRIP options))
+noh_actor noh_spawn_type(const struct noh_actor_type *type, const void *state,
+			 const struct noh_spawn_options *options);
+
+/* The running actor; NOH_NOBODY in plain threads. Never inlined: a fiber may have moved. */
+noh_actor noh_self(void);
+
+/* Who sent the message in hand; NOH_NOBODY if a plain thread did. */
+noh_actor noh_sender(void);
+
+/* The parent of the running actor; NOH_NOBODY if it has none. */
+noh_actor noh_parent(void);
+
+static inline bool noh_same(noh_actor a, noh_actor b)
+{
+	return a.id == b.id;
+}
+
+// ---- sending
+
+/* Sends a message: `noh_send(alice, deposit, .cents = 500);`
+ * Any thread. Copies str and list, retains bytes, takes owned. Returns 0; -EAGAIN refused by a full
+ * mailbox; -EINVAL sent to nobody. Says nothing of the receiver's life: that is what monitors are for. */
+#define noh_send(to, message, ...) noh_send_type(to, &message##_message, NOH_VALUE(message, __VA_ARGS__))
+int noh_send_type(noh_actor to, const struct noh_message_type *type, const void *body);
+
+/* noh_send() to a handle of a NOH_PROTOCOL: the compiler checks that it accepts the message. */
+#define noh_tell(ref, message, ...) ((void)sizeof((ref).message), noh_send((ref).actor, message, __VA_ARGS__))
+#define NOH_PROTOCOL(type, ...)                                                                    \
+	extern const struct noh_actor_type type##_actor;                                           \
+	typedef struct type##_ref {                                                                \
+		noh_actor actor;                                                                   \
+		NOH_EACH(NOH_PROTOCOL_MEMBER, type, __VA_ARGS__)                                   \
+	} type##_ref
+
+/* Passes the message in hand on, with its sender and reply address kept. Handlers, fibers. Returns as
+ * noh_send(); -ENOMSG without a message in hand. */
+int noh_forward(noh_actor to);
+
+// ---- ending
+
+/* Ends an actor after what it has already received. Any thread. */
+void noh_stop(noh_actor actor);
+
+/* Ends an actor after the handler that runs; its noh_stopping is skipped. Any thread. */
+void noh_kill(noh_actor actor);
+
+/* Ends the running actor when its handler returns (a fiber: at its next wait), normally if code is 0, else
+ * as failed with this reason. Safe inside callbacks of other libraries. Handlers, fibers. */
+void noh_end(int code, const char *reason);
+
+/* Fails the running actor now: runs what noh_defer() left, newest first, and does not return. In C++ it throws.
+ * Not through frames of other libraries, nor with a lock held. Outside an actor the process aborts. */
+#ifndef __cplusplus
+NOH_NORETURN void noh_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#endif
+#define noh_check(truth) ((truth) ? (void)0 : noh_fail("%s:%d: %s", __FILE__, __LINE__, #truth))
+
+/* Runs `undo(argument)` when the handler that runs ends, also by failure: unlock, fclose. Handlers, fibers
+ * (there: at the end of the fiber). */
+void noh_defer(void (*undo)(void *), void *argument);
+
+// ---- watching
+
+/* Tells this actor, by one noh_down, when `who` ends. With `until_gone` only when it is gone for good; without
+ * also when it will be restarted in its place. Handlers, fibers. Returns the monitor's number. */
+uint64_t noh_monitor(noh_actor who, bool until_gone);
+
+/* Ends a monitor. No noh_down of it arrives after this call. Handlers, fibers. */
+void noh_demonitor(uint64_t monitor);
+
+/* Starts a child that keeps its place (noh_spawn_options) again with a fresh state: same handle and mailbox, a
+ * new life; mail that its old life had caused does not reach the new one. Parent only. A child that is still alive
+ * is failed first. Returns 0; -ESRCH not a child that keeps its place. */
+int noh_restart(noh_actor child, const void *state);
+
+/* First message of each life, before all others: (noh_start, on_start). */
+NOH_LIBRARY_MESSAGE(noh_start, (u64, restarts), (str, last_failure));
+/* Last message of a life, but not after a kill. What it sends still goes out. */
+NOH_LIBRARY_MESSAGE(noh_stopping, (i64, why), (str, reason));
+/* A monitored actor, or a child (monitor 0) if this actor accepts noh_down, ended. */
+NOH_LIBRARY_MESSAGE(noh_down, (actor, who), (i64, why), (i64, code), (str, reason),
+		    (flag, restarting), (u64, monitor));
+/* A message that found no taker, for the subscriber of noh_subscribe_dead_letters(). */
+NOH_LIBRARY_MESSAGE(noh_dead_letter, (actor, to), (actor, from), (str, message), (str, why));
+
+/* Sends a copy of each dead letter (as noh_dead_letter) to `subscriber`; NOH_NOBODY ends it. One subscriber a
+ * runtime. Handlers, fibers. */
+void noh_subscribe_dead_letters(noh_actor subscriber);
+
+/* How many dead letters the runtime of the running actor has counted. Handlers, fibers. */
+uint64_t noh_dead_letters(void);
+
+/* True if the delivery is a plain message of this type. */
+static inline bool noh_matches(const struct noh_delivery *in, const struct noh_message_type *type)
+{
+	return !in->outcome && in->id == noh_message_id(type);
+}
+
+const char *noh_vformat(const char *format, va_list arguments);
+void noh_note_failure(const char *text);
+
+#ifdef __cplusplus
+}
+
+struct noh_failure : std::runtime_error {
+	using std::runtime_error::runtime_error;
+};
+
+[[noreturn]] __attribute__((format(printf, 1, 2))) inline void noh_fail(const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	noh_failure failure(noh_vformat(format, arguments));
+	va_end(arguments);
+	throw failure;
+}
+#endif
+#endif

@@ -1,0 +1,34 @@
+/* Fibers: actors that wait in the middle of a function. */
+#ifndef NOH_FIBER_H
+#define NOH_FIBER_H
+
+#include <noh/actor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Waits for a message of one of these types, or of any if none is named; others stay queued, in order:
+ * `const struct noh_delivery *in = noh_receive(1000, book, quit);`
+ * Fibers. `within_ms` < 0 waits for ever, 0 only looks. NULL: time is up. What it returns, and all that the fiber
+ * was lent before, lives until the next noh_receive(). */
+#define noh_receive(within_ms, ...)                                                                \
+	noh_receive_types(within_ms, NOH_ARRAY(const struct noh_message_type *,                    \
+					       NOH_EACH(NOH_TYPE_ADDRESS, , __VA_ARGS__) NULL))
+const struct noh_delivery *noh_receive_types(int64_t within_ms,
+					     const struct noh_message_type *const *types);
+
+/* The body if `in` is a message of this type, else NULL; `in` may be NULL. */
+#define noh_as(in, message) ((const struct message *)noh_as_type(in, &message##_message))
+const void *noh_as_type(const struct noh_delivery *in, const struct noh_message_type *type);
+
+/* Waits; mail stays queued. Fibers. */
+void noh_sleep(int64_t ms);
+
+/* Lets others run. Fibers. */
+void noh_yield(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,17 @@
+/* All of Noh: an actor runtime for C. One header a subject; this one includes them all. */
+#ifndef NOH_H
+#define NOH_H
+
+#include <noh/message.h>
+
+#include <noh/actor.h>
+#include <noh/ask.h>
+#include <noh/bytes.h>
+#include <noh/fiber.h>
+#include <noh/memory.h>
+#include <noh/run.h>
+#include <noh/supervisor.h>
+#include <noh/tcp.h>
+#include <noh/timer.h>
+
+#endif

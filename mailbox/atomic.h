@@ -1,0 +1,85 @@
+/* The few atomic operations that the queues are written in, on Concurrency Kit; knows no data structure. */
+#ifndef NOH_MAILBOX_ATOMIC_H
+#define NOH_MAILBOX_ATOMIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ck_pr.h>
+
+// A load that later accesses may not overtake.
+static inline void *load_acquire(void *const *at)
+{
+	void *value = ck_pr_load_ptr(at);
+	ck_pr_fence_acquire();
+	return value;
+}
+
+static inline uint32_t load_acquire_32(const uint32_t *at)
+{
+	uint32_t value = ck_pr_load_32(at);
+	ck_pr_fence_acquire();
+	return value;
+}
+
+static inline uint64_t load_acquire_64(const uint64_t *at)
+{
+	uint64_t value = ck_pr_load_64(at);
+	ck_pr_fence_acquire();
+	return value;
+}
+
+// A store that earlier accesses may not sink below.
+static inline void store_release(void **at, void *value)
+{
+	ck_pr_fence_release();
+	ck_pr_store_ptr(at, value);
+}
+
+static inline void store_release_32(uint32_t *at, uint32_t value)
+{
+	ck_pr_fence_release();
+	ck_pr_store_32(at, value);
+}
+
+static inline void store_release_64(uint64_t *at, uint64_t value)
+{
+	ck_pr_fence_release();
+	ck_pr_store_64(at, value);
+}
+
+// Exchange and compare-and-swap order both ways. On machines whose read-modify-writes do not order by themselves the
+// fences do; where they do, they cost nothing.
+static inline void *exchange(void **at, void *value)
+{
+	ck_pr_fence_store_atomic();
+	void *former = ck_pr_fas_ptr(at, value);
+	ck_pr_fence_acquire();
+	return former;
+}
+
+static inline bool swap_if(void **at, void *expected, void *value)
+{
+	ck_pr_fence_store_atomic();
+	bool swapped = ck_pr_cas_ptr(at, expected, value);
+	ck_pr_fence_acquire();
+	return swapped;
+}
+
+static inline bool swap_if_32(uint32_t *at, uint32_t expected, uint32_t value)
+{
+	ck_pr_fence_store_atomic();
+	bool swapped = ck_pr_cas_32(at, expected, value);
+	ck_pr_fence_acquire();
+	return swapped;
+}
+
+static inline bool swap_if_64(uint64_t *at, uint64_t expected, uint64_t value)
+{
+	ck_pr_fence_store_atomic();
+	bool swapped = ck_pr_cas_64(at, expected, value);
+	ck_pr_fence_acquire();
+	return swapped;
+}
+
+#endif

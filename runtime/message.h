@@ -1,0 +1,80 @@
+/* Messages by their descriptions: how large a deep copy is, made, released, shown and compared.
+ * Knows no envelopes and no actors. */
+#ifndef NOH_RUNTIME_MESSAGE_H
+#define NOH_RUNTIME_MESSAGE_H
+
+#include <string.h>
+
+#include <noh/message.h>
+
+/* Ids go from 1 to this one less. */
+enum { MESSAGE_TYPES = 1 << 14 };
+
+/* What is known of a message by its id. Written once, before the id is given out. */
+struct message_info {
+	// A copy of the description, down to its strings: the program's own may be unloaded.
+	struct noh_message_type type;
+
+	bool flat;     // its bytes are all of it: a memcpy copies it, and nothing is to be released
+	bool holds;    // has bytes or owned somewhere: its copies must be released
+	uint8_t depth; // 1: no message in it
+} __attribute__((aligned(64)));
+
+// All of them, so that a look-up is an address. Pages that no id has reached cost nothing.
+extern struct message_info message_infos[MESSAGE_TYPES];
+
+/* Any thread. The id comes from noh_message_id(). */
+static inline const struct message_info *message_info(uint32_t id)
+{
+	return &message_infos[id];
+}
+
+// For messages that are not flat; called through the inline ones below.
+size_t message_deep_size(const struct message_info *info, const void *body);
+void message_deep_copy(const struct message_info *info, void *block, const void *body);
+void message_deep_release(const struct message_info *info, const void *body);
+
+/* How many bytes a deep copy takes: the struct, then its strings and lists. */
+static inline size_t message_size(const struct message_info *info, const void *body)
+{
+	return info->flat ? info->type.size : message_deep_size(info, body);
+}
+
+/* Makes a deep copy in `block`, which has message_size() bytes aligned to 8, and needs nothing of
+ * the original. A NULL str becomes "". Bytes are retained, or copied if nobody owns them. Each
+ * owned moves into the copy: the original must not drop it any more. */
+static inline void message_copy(const struct message_info *info, void *block, const void *body)
+{
+	if (info->flat)
+		memcpy(block, body, info->type.size);
+	else
+		message_deep_copy(info, block, body);
+}
+
+/* Releases what a copy holds, before its block is freed: bytes, and owned by their `drop`. */
+static inline void message_release(const struct message_info *info, const void *body)
+{
+	if (info->holds)
+		message_deep_release(info, body);
+}
+
+/* Drops each owned and leaves the rest: for a message that was to be sent and never was copied. */
+void message_drop_owned(const struct message_info *info, const void *body);
+
+/* Clears each owned of a copy, after another copy was made of it that has them now. */
+void message_disown(const struct message_info *info, void *body);
+
+/* Writes an actor as text into `buffer`, NUL-terminated. */
+typedef void (*message_actor_fn)(noh_actor who, char *buffer, size_t size);
+
+/* Shows a message: `booked{serial: 7, text: "odd", by: bank@3, sums: [1, -1]}`. Strings are cut at
+ * 64 bytes, bytes at 16. `actor` may be NULL. Writes at most `size` bytes, the last a NUL; ends in
+ * "..." if that was too few. Returns the length written. */
+size_t message_print(const struct message_info *info, const void *body, message_actor_fn actor,
+		     char *buffer, size_t size);
+
+/* True if both say the same: str and bytes by content, owned by address, f64 by value or both NaN.
+ */
+bool message_equal(const struct message_info *info, const void *a, const void *b);
+
+#endif

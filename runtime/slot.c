@@ -1,0 +1,126 @@
+/* The table of slots: its range of addresses, and the free ones. */
+#include "runtime/slot.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+	GROW_BY = 8192,    // slots made usable at once: 1 MiB
+	CACHE_BATCH = 128, // slots that move between a cache and the table at once
+	CACHE_MOST = 2 * CACHE_BATCH,
+	NO_SLOT = 0, // index 0 is never used, so 0 ends lists
+};
+
+struct slot *slot_table;
+uint32_t slot_table_end;
+
+static pthread_once_t table_once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint32_t table_free;   // a list through `elder`; guarded by table_lock
+static uint32_t table_fresh = 1; // slots from here to the end have never been used
+
+static void reserve_table(void)
+{
+	// Addresses only: no memory, and PROT_NONE counts against no limit of memory.
+	slot_table = (struct slot *)mmap(NULL, (size_t)SLOT_LIMIT * sizeof(struct slot), PROT_NONE,
+					 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (slot_table == MAP_FAILED) {
+		fprintf(stderr, "noh: cannot reserve addresses for actors: %s\n", strerror(errno));
+		abort();
+	}
+}
+
+// With the table's lock held. False when the table is full.
+static bool grow(void)
+{
+	if (slot_table_end >= SLOT_LIMIT)
+		return false;
+	if (mprotect(&slot_table[slot_table_end], GROW_BY * sizeof(struct slot), PROT_READ | PROT_WRITE)) {
+		fprintf(stderr, "noh: out of memory for actors: %s\n", strerror(errno));
+		abort();
+	}
+	// Pairs with slot_of(): a handle that names a new slot was made after this.
+	store_release_32(&slot_table_end, slot_table_end + GROW_BY);
+	return true;
+}
+
+static void make_fresh(struct slot *slot)
+{
+	mailbox_init(&slot->in, &slot->out);
+	slot->generation = 1;
+	slot->home = ANY_WORKER;
+}
+
+static void refill(struct slot_cache *cache)
+{
+	pthread_once(&table_once, reserve_table);
+	pthread_mutex_lock(&table_lock);
+	while (cache->count < CACHE_BATCH) {
+		uint32_t index = table_free;
+		if (index != NO_SLOT) {
+			table_free = slot_table[index].elder;
+		} else {
+			if (table_fresh >= slot_table_end && !grow())
+				break;
+			index = table_fresh++;
+			make_fresh(&slot_table[index]);
+		}
+		slot_table[index].elder = cache->first;
+		cache->first = index;
+		cache->count++;
+	}
+	pthread_mutex_unlock(&table_lock);
+}
+
+struct slot *slot_take(struct slot_cache *cache)
+{
+	if (!cache->count)
+		refill(cache);
+	if (!cache->count)
+		return NULL;
+
+	struct slot *slot = &slot_table[cache->first];
+	cache->first = slot->elder;
+	cache->count--;
+	slot->elder = slot->younger = NO_SLOT;
+	return slot;
+}
+
+static void spill(struct slot_cache *cache, uint32_t keep)
+{
+	pthread_mutex_lock(&table_lock);
+	while (cache->count > keep) {
+		struct slot *slot = &slot_table[cache->first];
+		uint32_t index = cache->first;
+		cache->first = slot->elder;
+		cache->count--;
+		slot->elder = table_free;
+		table_free = index;
+	}
+	pthread_mutex_unlock(&table_lock);
+}
+
+void slot_give(struct slot_cache *cache, struct slot *slot)
+{
+	slot->elder = cache->first;
+	cache->first = slot_index(slot);
+	if (++cache->count > CACHE_MOST)
+		spill(cache, CACHE_BATCH);
+}
+
+void slot_flush(struct slot_cache *cache)
+{
+	spill(cache, 0);
+}
+
+bool slot_advance(struct slot *slot)
+{
+	uint32_t generation = slot->generation;
+	// The senders' check is only a short cut, so it needs no order: what slips through is found by its generation.
+	ck_pr_store_32(&slot->generation, (generation + 1) & GENERATION_MASK);
+	return generation < GENERATION_MASK;
+}
