@@ -1,4 +1,5 @@
-/* The few atomic operations that the queues are written in, on Concurrency Kit; knows no data structure. */
+/* The few atomic operations that the queues are written in, on Concurrency Kit; knows no data
+ * structure. */
 #ifndef NOH_MAILBOX_ATOMIC_H
 #define NOH_MAILBOX_ATOMIC_H
 
@@ -48,8 +49,8 @@ static inline void store_release_64(uint64_t *at, uint64_t value)
 	ck_pr_store_64(at, value);
 }
 
-// Exchange and compare-and-swap order both ways. On machines whose read-modify-writes do not order by themselves the
-// fences do; where they do, they cost nothing.
+// Exchange and compare-and-swap order both ways. On machines whose read-modify-writes do not order
+// by themselves the fences do; where they do, they cost nothing.
 static inline void *exchange(void **at, void *value)
 {
 	ck_pr_fence_store_atomic();

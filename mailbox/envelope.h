@@ -9,14 +9,16 @@
 
 enum { GENERATION_BITS = 22, GENERATION_MASK = (1 << GENERATION_BITS) - 1 };
 
-// One cache line; a body of more than 32 bytes makes it longer. The sender writes all of it before the push; then it
-// belongs to whoever takes it.
+// One cache line; a body of more than 32 bytes makes it longer. The sender writes all of it before
+// the push; then it belongs to whoever takes it.
 struct envelope {
-	struct envelope *next; // the queue's link; first, so that a slot's stub can stand in for one
-	uint64_t sender;       // the handle, for noh_sender()
-	uint32_t type;         // message id, and what kind of delivery it is in the top bits
-	uint32_t tenant;       // generation of the receiver it is meant for; above it the size class
-	uint64_t ask;          // of requests and answers; of ticks the timer; of what a life caused, the life
+	struct envelope
+		*next;   // the queue's link; first, so that a slot's stub can stand in for one
+	uint64_t sender; // the handle, for noh_sender()
+	uint32_t type;   // message id, and what kind of delivery it is in the top bits
+	uint32_t tenant; // generation of the receiver it is meant for; above it the size class
+	uint64_t
+		ask; // of requests and answers; of ticks the timer; of what a life caused, the life
 	_Alignas(16) unsigned char body[32];
 };
 
@@ -24,14 +26,15 @@ _Static_assert(sizeof(struct envelope) == CACHE_LINE, "an envelope is one cache 
 
 enum { ENVELOPE_HEAD = offsetof(struct envelope, body) };
 
-/* Any thread. An envelope for a body of `size` bytes; everything but the class is the caller's to fill. */
+/* Any thread. An envelope for a body of `size` bytes; everything but the class is the caller's to
+ * fill. */
 static inline struct envelope *envelope_new(size_t size, uint32_t generation)
 {
 	enum pool_class class = size <= sizeof(((struct envelope *)0)->body)
 					? POOL_64
 					: pool_class_of(ENVELOPE_HEAD + size);
 	struct envelope *envelope = (struct envelope *)pool_take(class, ENVELOPE_HEAD + size);
-	envelope->tenant = generation | (uint32_t)class << GENERATION_BITS;
+	envelope->tenant = generation | (uint32_t) class << GENERATION_BITS;
 	return envelope;
 }
 

@@ -1,20 +1,23 @@
 /*
  * The mailbox: an unbounded intrusive queue, many senders, one owner. Knows envelopes, not actors.
  *
- * It is Vyukov's queue with one bit added. `head` is the newest envelope; `tail` is an envelope that has been handled
- * already and only holds the link to the next (or the stub, when there is none). Bit 0 of `head` says "idle": the owner
- * is not scheduled. So the one exchange by which a sender enqueues also tells it whether it must schedule the owner, and
- * exactly one sender is told so.
+ * It is Vyukov's queue with one bit added. `head` is the newest envelope; `tail` is an envelope
+ * that has been handled already and only holds the link to the next (or the stub, when there is
+ * none). Bit 0 of `head` says "idle": the owner is not scheduled. So the one exchange by which a
+ * sender enqueues also tells it whether it must schedule the owner, and exactly one sender is told
+ * so.
  *
  * Why nothing is lost and nothing is freed early:
- *  - A sender owns the predecessor's `next` from its exchange to its store; the owner never frees an envelope before it
- *    has read a non-NULL `next` from it, or has swung `head` away from it by a compare-and-swap that proves that nobody
- *    has exchanged it.
- *  - That compare-and-swap cannot suffer from reuse: only the owner frees the envelope it compares with.
- *  - Between the sender's exchange and its store the queue looks shorter than it is. The owner then sees no next and
- *    fails to go idle; it looks again later, and must not wait, since the sender may have been preempted.
- *  - The stub is only ever linked in by the owner, and its `next` is cleared only while it is out of the queue.
- * A model of this protocol is checked in tests/models.
+ *  - A sender owns the predecessor's `next` from its exchange to its store; the owner never frees
+ * an envelope before it has read a non-NULL `next` from it, or has swung `head` away from it by a
+ * compare-and-swap that proves that nobody has exchanged it.
+ *  - That compare-and-swap cannot suffer from reuse: only the owner frees the envelope it compares
+ * with.
+ *  - Between the sender's exchange and its store the queue looks shorter than it is. The owner then
+ * sees no next and fails to go idle; it looks again later, and must not wait, since the sender may
+ * have been preempted.
+ *  - The stub is only ever linked in by the owner, and its `next` is cleared only while it is out
+ * of the queue. A model of this protocol is checked in tests/models.
  */
 #ifndef NOH_MAILBOX_MAILBOX_H
 #define NOH_MAILBOX_MAILBOX_H
@@ -29,7 +32,7 @@
 
 // The senders' side. Lies in another cache line than the owner's.
 struct mailbox_in {
-	void *head;           // newest envelope, bit 0: idle
+	void *head;            // newest envelope, bit 0: idle
 	struct envelope *stub; // the stub's `next`: this field stands in for an envelope
 };
 
@@ -56,23 +59,25 @@ static inline void mailbox_init(struct mailbox_in *in, struct mailbox_out *out)
 	out->tail = mailbox_stub(in);
 }
 
-/* Any thread. The envelope belongs to the mailbox from here on. True if the mailbox was idle: the caller, and nobody
- * else, must schedule its owner. */
+/* Any thread. The envelope belongs to the mailbox from here on. True if the mailbox was idle: the
+ * caller, and nobody else, must schedule its owner. */
 static inline bool mailbox_push(struct mailbox_in *in, struct envelope *envelope)
 {
 	ck_pr_store_ptr(&envelope->next, NULL);
-	void *former = exchange(&in->head, envelope); // pairs with mailbox_go_idle(), mailbox_detach()
+	void *former =
+		exchange(&in->head, envelope); // pairs with mailbox_go_idle(), mailbox_detach()
 	struct envelope *previous = (struct envelope *)((uintptr_t)former & ~(uintptr_t)1);
 	store_release((void **)&previous->next, envelope); // pairs with mailbox_take()
 	return (uintptr_t)former & 1;
 }
 
-/* Owner only. The next envelope, or NULL: none, or one whose sender is still at it. It stays the queue's node, readable
- * and writable for the owner, until the next call. */
+/* Owner only. The next envelope, or NULL: none, or one whose sender is still at it. It stays the
+ * queue's node, readable and writable for the owner, until the next call. */
 static inline struct envelope *mailbox_take(struct mailbox_in *in, struct mailbox_out *out)
 {
 	struct envelope *tail = out->tail;
-	struct envelope *next = (struct envelope *)load_acquire((void *const *)&tail->next); // pairs with mailbox_push()
+	struct envelope *next = (struct envelope *)load_acquire(
+		(void *const *)&tail->next); // pairs with mailbox_push()
 	if (!next)
 		return NULL;
 
@@ -82,8 +87,8 @@ static inline struct envelope *mailbox_take(struct mailbox_in *in, struct mailbo
 	return next;
 }
 
-/* Owner only, when mailbox_take() returned NULL. True: the mailbox is idle, holds no envelope, and the caller is its
- * owner no more. False: more mail is coming. */
+/* Owner only, when mailbox_take() returned NULL. True: the mailbox is idle, holds no envelope, and
+ * the caller is its owner no more. False: more mail is coming. */
 static inline bool mailbox_go_idle(struct mailbox_in *in, struct mailbox_out *out)
 {
 	struct envelope *tail = out->tail, *stub = mailbox_stub(in);
@@ -91,8 +96,8 @@ static inline bool mailbox_go_idle(struct mailbox_in *in, struct mailbox_out *ou
 	if (tail == stub)
 		return swap_if(&in->head, stub, mailbox_idle(stub)); // pairs with mailbox_push()
 
-	// The stub is out of the queue here, so nobody else touches its next. The tail is set before the swap: after it
-	// another thread may own this side.
+	// The stub is out of the queue here, so nobody else touches its next. The tail is set
+	// before the swap: after it another thread may own this side.
 	ck_pr_store_ptr(&in->stub, NULL);
 	out->tail = stub;
 	if (!swap_if(&in->head, tail, mailbox_idle(stub))) {
@@ -103,14 +108,16 @@ static inline bool mailbox_go_idle(struct mailbox_in *in, struct mailbox_out *ou
 	return true;
 }
 
-/* Owner only. Takes the envelope that mailbox_take() returned last out of the queue: it is the caller's, to keep or to
- * free. False if that cannot be done now, because a sender is just linking itself behind it: try again later. */
+/* Owner only. Takes the envelope that mailbox_take() returned last out of the queue: it is the
+ * caller's, to keep or to free. False if that cannot be done now, because a sender is just linking
+ * itself behind it: try again later. */
 static inline bool mailbox_detach(struct mailbox_in *in, struct mailbox_out *out)
 {
 	struct envelope *tail = out->tail, *stub = mailbox_stub(in);
 	assert(tail != stub);
 
-	struct envelope *next = (struct envelope *)load_acquire((void *const *)&tail->next); // pairs with mailbox_push()
+	struct envelope *next = (struct envelope *)load_acquire(
+		(void *const *)&tail->next); // pairs with mailbox_push()
 	ck_pr_store_ptr(&in->stub, next);
 	if (!next && !swap_if(&in->head, tail, stub)) // pairs with mailbox_push()
 		return false;

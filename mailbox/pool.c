@@ -55,7 +55,8 @@ static void *large_block(size_t size)
 
 void *pool_refill(enum pool_class class, size_t size)
 {
-	return large_block(class < POOL_LARGE && size < class_bytes[class] ? class_bytes[class] : size);
+	return large_block(class < POOL_LARGE && size < class_bytes[class] ? class_bytes[class]
+									   : size);
 }
 
 void pool_overflow(enum pool_class class, void *block)
@@ -73,8 +74,8 @@ void pool_flush(void)
 // One per class, so that classes do not wait for each other. Guarded by its lock.
 static struct depot {
 	_Alignas(CACHE_LINE) pthread_mutex_t lock;
-	struct block *chains;     // full ones, linked through next_chain
-	struct chain loose;       // what ending threads gave back
+	struct block *chains; // full ones, linked through next_chain
+	struct chain loose;   // what ending threads gave back
 } depots[POOL_LARGE] = {
 	[0 ... POOL_LARGE - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER},
 };

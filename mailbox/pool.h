@@ -1,9 +1,10 @@
 /*
- * Pools of small blocks that are fast when one thread allocates and another frees; knows nothing of what is in a block.
+ * Pools of small blocks that are fast when one thread allocates and another frees; knows nothing of
+ * what is in a block.
  *
- * Each thread has, per size class, two short chains of free blocks; whole chains are traded with a depot under a mutex,
- * so a block costs a mutex once in BLOCKS_A_CHAIN times. Under AddressSanitizer every block is a malloc, so that it
- * sees each of them.
+ * Each thread has, per size class, two short chains of free blocks; whole chains are traded with a
+ * depot under a mutex, so a block costs a mutex once in BLOCKS_A_CHAIN times. Under
+ * AddressSanitizer every block is a malloc, so that it sees each of them.
  */
 #ifndef NOH_MAILBOX_POOL_H
 #define NOH_MAILBOX_POOL_H
@@ -69,8 +70,8 @@ static inline enum pool_class pool_class_of(size_t size)
 void *pool_refill(enum pool_class class, size_t size);
 void pool_overflow(enum pool_class class, void *block);
 
-/* Any thread. Never NULL: without memory the process ends. `size` matters for POOL_LARGE alone. Blocks of 64 bytes and
- * more are aligned to 64 bytes, smaller ones to 16. */
+/* Any thread. Never NULL: without memory the process ends. `size` matters for POOL_LARGE alone.
+ * Blocks of 64 bytes and more are aligned to 64 bytes, smaller ones to 16. */
 static inline void *pool_take(enum pool_class class, size_t size)
 {
 #ifndef POOL_OFF

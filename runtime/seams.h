@@ -1,7 +1,7 @@
 /*
- * What the runtime needs of the layers above it, as small structs of functions that they fill in at start: where a worker
- * waits, who keeps time, what an event's message does when it is taken and when it is done with. It knows neither epoll
- * nor wheels nor sockets.
+ * What the runtime needs of the layers above it, as small structs of functions that they fill in at
+ * start: where a worker waits, who keeps time, what an event's message does when it is taken and
+ * when it is done with. It knows neither epoll nor wheels nor sockets.
  */
 #ifndef NOH_RUNTIME_SEAMS_H
 #define NOH_RUNTIME_SEAMS_H
@@ -16,11 +16,12 @@ struct slot;
 
 // ---- what an actor owns
 
-/* Something of an actor's that is released at its end: a timer, a connection, an allocation. Embedded in it. Touched by
- * whoever runs the actor. */
+/* Something of an actor's that is released at its end: a timer, a connection, an allocation.
+ * Embedded in it. Touched by whoever runs the actor. */
 struct owned {
 	struct owned *next, **link; // NULL link: in no list
-	/* The life of its owner ends. It is out of the list already. Runs on the worker that runs the actor. */
+	/* The life of its owner ends. It is out of the list already. Runs on the worker that runs
+	 * the actor. */
 	void (*release)(struct owned *owned);
 };
 
@@ -32,28 +33,32 @@ void disown(struct owned *owned);
 
 // ---- messages that events cause
 
-/* The source of an event's messages (a timer, a connection). Envelopes point at it, so its memory must outlive the last
- * `retired`. Embedded in it. */
+/* The source of an event's messages (a timer, a connection). Envelopes point at it, so its memory
+ * must outlive the last `retired`. Embedded in it. */
 struct gate {
 	const struct gate_ops *ops;
 };
 
 struct gate_ops {
-	/* The message has reached a living actor (the slot it was sent to) and would be handled next. False drops it: the
-	 * timer was cancelled, the connection closed or given away, or the life that caused it is over. */
+	/* The message has reached a living actor (the slot it was sent to) and would be handled
+	 * next. False drops it: the timer was cancelled, the connection closed or given away, or
+	 * the life that caused it is over. */
 	bool (*admit)(struct gate *gate, const void *body);
-	/* The message is done with: handled, refused by admit, or never taken. Exactly once for each deliver(); any
-	 * thread, but on the worker that runs the actor if it was handled. */
+	/* The message is done with: handled, refused by admit, or never taken. Exactly once for
+	 * each deliver(); any thread, but on the worker that runs the actor if it was handled. */
 	void (*retired)(struct gate *gate, const void *body);
 };
 
-/* Any thread. Sends a message that an event caused. `gate` may be NULL. The sender shows as `from`, 0: nobody. Returns
- * false when the receiver is gone; then `retired` has been called already. Copies as noh_send() does. */
-bool deliver(uint64_t to, uint64_t from, const struct noh_message_type *type, const void *body, struct gate *gate);
+/* Any thread. Sends a message that an event caused. `gate` may be NULL. The sender shows as `from`,
+ * 0: nobody. Returns false when the receiver is gone; then `retired` has been called already.
+ * Copies as noh_send() does. */
+bool deliver(uint64_t to, uint64_t from, const struct noh_message_type *type, const void *body,
+	     struct gate *gate);
 
 // ---- the end of a turn
 
-/* Something to be done when the turn that runs now ends, before its actor can run elsewhere: flush a connection. */
+/* Something to be done when the turn that runs now ends, before its actor can run elsewhere: flush
+ * a connection. */
 struct turn_end {
 	struct turn_end *next;
 	bool listed;
@@ -68,9 +73,9 @@ void at_turn_end(struct turn_end *hook);
 /*
  * The reactor at home with a worker: the only thing it parks in. Embedded in the implementation.
  *
- * `held` is a lock that is only ever tried: whoever polls, or touches what the reactor owns (its wheel), holds it; never
- * while a handler runs. The home worker polls between turns and before it parks. If it has been stuck in a handler for
- * 10 ms, the watchdog polls in its place.
+ * `held` is a lock that is only ever tried: whoever polls, or touches what the reactor owns (its
+ * wheel), holds it; never while a handler runs. The home worker polls between turns and before it
+ * parks. If it has been stuck in a handler for 10 ms, the watchdog polls in its place.
  */
 struct reactor {
 	const struct reactor_ops *ops;
@@ -80,13 +85,16 @@ struct reactor {
 };
 
 struct reactor_ops {
-	/* Delivers what has happened, takes its commands, expires timers. With `until_ns` > now it waits until then
-	 * (UINT64_MAX: for ever), until an event or until ring(). The caller holds the reactor. `room` is about how many
-	 * actors may be woken before the caller's run queue is full. */
+	/* Delivers what has happened, takes its commands, expires timers. With `until_ns` > now it
+	 * waits until then (UINT64_MAX: for ever), until an event or until ring(). The caller holds
+	 * the reactor. `room` is about how many actors may be woken before the caller's run queue
+	 * is full. */
 	void (*poll)(struct reactor *reactor, uint64_t until_ns, uint32_t room);
-	/* Any thread, without holding it: makes a poll that waits, or the next one that would, return at once. */
+	/* Any thread, without holding it: makes a poll that waits, or the next one that would,
+	 * return at once. */
 	void (*ring)(struct reactor *reactor);
-	/* True if a command has been sent to it since the last poll. Any thread; looked at before parking. */
+	/* True if a command has been sent to it since the last poll. Any thread; looked at before
+	 * parking. */
 	bool (*has_commands)(struct reactor *reactor);
 	/* When the next timer is due; UINT64_MAX: none. The caller holds the reactor. */
 	uint64_t (*next_deadline)(struct reactor *reactor);
@@ -99,15 +107,17 @@ bool reactor_try_hold(struct reactor *reactor);
 void reactor_hold(struct reactor *reactor);
 void reactor_release(struct reactor *reactor);
 
-/* Commands that reached a reactor from another thread have been queued: makes its worker poll soon, if it is parked. */
+/* Commands that reached a reactor from another thread have been queued: makes its worker poll soon,
+ * if it is parked. */
 void reactor_wake(struct reactor *reactor);
 
 // ---- time
 
-/* Timers as the runtime itself needs them: one alarm an actor, for its asks and for a fiber that waits. */
+/* Timers as the runtime itself needs them: one alarm an actor, for its asks and for a fiber that
+ * waits. */
 struct time_ops {
-	/* Handlers and fibers, and the turn of the actor itself: sends the running actor `type` (no body) at `deadline_ns`.
-	 * The alarm is owned by the actor. */
+	/* Handlers and fibers, and the turn of the actor itself: sends the running actor `type` (no
+	 * body) at `deadline_ns`. The alarm is owned by the actor. */
 	struct alarm *(*set)(uint64_t deadline_ns, const struct noh_message_type *type);
 	/* Whoever runs the owner. It is forgotten, no message of it arrives. */
 	void (*cancel)(struct alarm *alarm);
@@ -115,7 +125,8 @@ struct time_ops {
 
 /* All that a runtime is given at its start. */
 struct seams {
-	/* A reactor for worker `home`; never NULL (an error ends the start: negative errno by ret). */
+	/* A reactor for worker `home`; never NULL (an error ends the start: negative errno by ret).
+	 */
 	int (*reactor_create)(struct worker *home, struct reactor **ret_reactor);
 	const struct time_ops *time;
 };

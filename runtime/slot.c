@@ -20,7 +20,7 @@ uint32_t slot_table_end;
 
 static pthread_once_t table_once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
-static uint32_t table_free;   // a list through `elder`; guarded by table_lock
+static uint32_t table_free;      // a list through `elder`; guarded by table_lock
 static uint32_t table_fresh = 1; // slots from here to the end have never been used
 
 static void reserve_table(void)
@@ -39,7 +39,8 @@ static bool grow(void)
 {
 	if (slot_table_end >= SLOT_LIMIT)
 		return false;
-	if (mprotect(&slot_table[slot_table_end], GROW_BY * sizeof(struct slot), PROT_READ | PROT_WRITE)) {
+	if (mprotect(&slot_table[slot_table_end], GROW_BY * sizeof(struct slot),
+		     PROT_READ | PROT_WRITE)) {
 		fprintf(stderr, "noh: out of memory for actors: %s\n", strerror(errno));
 		abort();
 	}
@@ -120,7 +121,8 @@ void slot_flush(struct slot_cache *cache)
 bool slot_advance(struct slot *slot)
 {
 	uint32_t generation = slot->generation;
-	// The senders' check is only a short cut, so it needs no order: what slips through is found by its generation.
+	// The senders' check is only a short cut, so it needs no order: what slips through is found
+	// by its generation.
 	ck_pr_store_32(&slot->generation, (generation + 1) & GENERATION_MASK);
 	return generation < GENERATION_MASK;
 }

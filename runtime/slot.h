@@ -1,9 +1,11 @@
 /*
- * Slots and handles: the one table of actors of the process. Knows how an actor lies in memory, not how it runs.
+ * Slots and handles: the one table of actors of the process. Knows how an actor lies in memory, not
+ * how it runs.
  *
- * Slots are type-stable: their memory is only ever used as slots, so a send to a dead actor reads a slot, never freed
- * memory. A handle is node 16, slot 26, generation 22 bits; a slot's generation advances when its tenant is gone, and a
- * slot whose generations are used up is retired, so that no handle is ever valid twice.
+ * Slots are type-stable: their memory is only ever used as slots, so a send to a dead actor reads a
+ * slot, never freed memory. A handle is node 16, slot 26, generation 22 bits; a slot's generation
+ * advances when its tenant is gone, and a slot whose generations are used up is retired, so that no
+ * handle is ever valid twice.
  */
 #ifndef NOH_RUNTIME_SLOT_H
 #define NOH_RUNTIME_SLOT_H
@@ -23,7 +25,7 @@ enum {
 
 // What lives in a slot. Written by its owner, read by its owner.
 enum slot_state {
-	SLOT_FREE,   // nobody: what arrives is a dead letter, or a spawn
+	SLOT_FREE, // nobody: what arrives is a dead letter, or a spawn
 	SLOT_ALIVE,
 	SLOT_ENDING, // waits for its children to end
 	SLOT_LIMBO,  // keeps its place: the parent will restart it or let it go
@@ -39,13 +41,14 @@ enum slot_kind {
 struct slot {
 	// The senders' line.
 	_Alignas(CACHE_LINE) struct mailbox_in in;
-	uint32_t generation;   // of the tenant; advanced by the last owner, read by every sender
-	uint8_t overloaded;    // ends its turns with mail left; written by the owner, read by senders
+	uint32_t generation; // of the tenant; advanced by the last owner, read by every sender
+	uint8_t overloaded;  // ends its turns with mail left; written by the owner, read by senders
 	uint8_t kind;
-	int16_t home;          // the worker that alone may run it, or ANY_WORKER
+	int16_t home; // the worker that alone may run it, or ANY_WORKER
 	struct noh_runtime *runtime;
-	uint32_t elder, younger; // siblings, by slot index; only the parent touches them. In the free list: the next
-	uint64_t bound;        // room for bounded mailboxes
+	uint32_t elder, younger; // siblings, by slot index; only the parent touches them. In the
+				 // free list: the next
+	uint64_t bound;          // room for bounded mailboxes
 	uint64_t queued;
 
 	// The owner's line: whoever runs the slot. (`ending` is advanced by others.)
@@ -54,10 +57,10 @@ struct slot {
 	void *state;
 	const struct noh_actor_type *type;
 	uint64_t parent;
-	struct extras *extras; // made on first need
+	struct extras *extras;   // made on first need
 	struct slot *queue_next; // in a worker's home queue, the inject queue or the throttled list
-	uint32_t ending;       // generation * 4 + how: killed or shut down; acts between messages
-	uint32_t flags;        // enum slot_state, and the SLOT_ flags
+	uint32_t ending;         // generation * 4 + how: killed or shut down; acts between messages
+	uint32_t flags;          // enum slot_state, and the SLOT_ flags
 };
 
 _Static_assert(sizeof(struct slot) == 2 * CACHE_LINE, "a slot is two cache lines");
@@ -101,18 +104,21 @@ static inline uint64_t slot_handle(const struct slot *slot)
 	return handle_of(slot_index(slot), ck_pr_load_32(&slot->generation));
 }
 
-/* Any thread. The slot that a handle names, whoever lives there now; NULL for nobody, and for what was never a handle. */
+/* Any thread. The slot that a handle names, whoever lives there now; NULL for nobody, and for what
+ * was never a handle. */
 static inline struct slot *slot_of(uint64_t handle)
 {
 	uint32_t index = handle_index(handle);
-	if (__builtin_expect(!handle_generation(handle) || handle >> (SLOT_BITS + GENERATION_BITS) ||
+	if (__builtin_expect(!handle_generation(handle) ||
+				     handle >> (SLOT_BITS + GENERATION_BITS) ||
 				     index >= ck_pr_load_32(&slot_table_end),
 			     0))
 		return NULL;
 	return &slot_table[index];
 }
 
-/* Any thread. The slot, if the handle's actor still has it; the answer may be out of date at once. */
+/* Any thread. The slot, if the handle's actor still has it; the answer may be out of date at once.
+ */
 static inline struct slot *slot_if_alive(uint64_t handle)
 {
 	struct slot *slot = slot_of(handle);
@@ -136,18 +142,19 @@ struct slot_cache {
 	uint32_t first, count; // a list through `elder`
 };
 
-/* Any thread, with a cache of its own. A free slot: empty, idle, with the generation its next tenant will have. NULL when
- * 67 million actors live. */
+/* Any thread, with a cache of its own. A free slot: empty, idle, with the generation its next
+ * tenant will have. NULL when 67 million actors live. */
 struct slot *slot_take(struct slot_cache *cache);
 
-/* Any thread. The slot's tenant is gone, its generation has been advanced, and the mailbox went idle (stale mail may
- * still arrive and is then run as dead letters). */
+/* Any thread. The slot's tenant is gone, its generation has been advanced, and the mailbox went
+ * idle (stale mail may still arrive and is then run as dead letters). */
 void slot_give(struct slot_cache *cache, struct slot *slot);
 
 /* Gives the cache back to the table. */
 void slot_flush(struct slot_cache *cache);
 
-/* Owner only. Ends the handles of the tenant. False if the slot has no generation left: it must never be given back. */
+/* Owner only. Ends the handles of the tenant. False if the slot has no generation left: it must
+ * never be given back. */
 bool slot_advance(struct slot *slot);
 
 #endif

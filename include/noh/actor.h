@@ -2,12 +2,14 @@
 #ifndef NOH_ACTOR_H
 #define NOH_ACTOR_H
 
-#include <noh/message.h>
-
+#include <stdarg.h>
 #ifdef __cplusplus
 #include <stdexcept>
-extern "C" {
 #endif
+
+#include <noh/message.h>
+
+NOH_BEGIN
 
 // ---- what an actor is
 
@@ -19,7 +21,8 @@ enum noh_why {
 	NOH_WHY_NORMAL,   // it stopped by itself, or was asked to by noh_stop()
 	NOH_WHY_SHUTDOWN, // its parent or the runtime ended
 	NOH_WHY_KILLED,   // noh_kill()
-	NOH_WHY_FAILED,   // noh_fail(), a failed noh_check(), or a child's failure that nobody handled
+	NOH_WHY_FAILED,   // noh_fail(), a failed noh_check(), or a child's failure that nobody
+			  // handled
 	NOH_WHY_NOBODY,   // it was already gone when the monitor was set
 	NOH_WHY_NODE_LOST // its node can no longer be reached
 };
@@ -38,10 +41,10 @@ struct noh_outcome {
 
 /* One message as a handler or a fiber gets it. */
 struct noh_delivery {
-	uint32_t id; // of the message's type
+	uint32_t id;       // of the message's type
 	uint32_t asked_id; // with `outcome`: of the request's type
 	const struct noh_message_type *type;
-	const void *body; // NULL when `outcome` is an error
+	const void *body;                  // NULL when `outcome` is an error
 	const struct noh_outcome *outcome; // set when this is the answer to an ask, else NULL
 };
 
@@ -67,13 +70,14 @@ struct noh_actor_type {
 };
 
 /* Declares how a struct receives messages: each entry is (message, on_message), with
- * `void on_message(struct type *self, const struct message *msg)`, or (request, answer, on_outcome),
- * for noh_ask_later(), with
- * `void on_outcome(struct type *self, const struct noh_outcome *how, const struct reply *or_null)`. */
+ * `void on_message(struct type *self, const struct message *msg)`, or (request, answer,
+ * on_outcome), for noh_ask_later(), with `void on_outcome(struct type *self, const struct
+ * noh_outcome *how, const struct reply *or_null)`. */
 #define NOH_ACTOR(type, ...) NOH_DEFINE_ACTOR(type, (.mailbox_messages = 0), __VA_ARGS__)
 #define NOH_ACTOR_WITH(type, limits, ...) NOH_DEFINE_ACTOR(type, limits, __VA_ARGS__)
 
-/* Declares a fiber: an actor written as a function that may wait. It ends when the function returns. */
+/* Declares a fiber: an actor written as a function that may wait. It ends when the function
+ * returns. */
 #define NOH_FIBER(type, function) NOH_DEFINE_FIBER(type, (.mailbox_messages = 0), function)
 #define NOH_FIBER_WITH(type, limits, function) NOH_DEFINE_FIBER(type, limits, function)
 
@@ -88,18 +92,18 @@ struct noh_spawn_options {
 	struct noh_runtime *in; // required from plain threads
 	bool detached;          // no parent: it outlives its spawner
 	bool linked, monitored; // set up before the actor runs
-	bool keeps_place;       // a failure keeps handle and mailbox until the parent restarts or ends it
+	bool keeps_place; // a failure keeps handle and mailbox until the parent restarts or ends it
 };
 
 /* Starts an actor: `noh_actor alice = noh_spawn(account, .cents = 100);`
  * Handlers, fibers; plain threads by noh_spawn_with(type, (.in = runtime)). Copies the bytes of the
- * state; what it points to must be static. What needs owning is made in on_start or comes in a first
- * message. The spawner is its parent: children end with their parent. Returns the handle at once;
- * NOH_NOBODY when the runtime is shutting down. */
+ * state; what it points to must be static. What needs owning is made in on_start or comes in a
+ * first message. The spawner is its parent: children end with their parent. Returns the handle at
+ * once; NOH_NOBODY when the runtime is shutting down. */
 #define noh_spawn(type, ...) noh_spawn_type(&type##_actor, NOH_VALUE(type, __VA_ARGS__), NULL)
-#define noh_spawn_with(type, options, ...)                                                         \
-	noh_spawn_type(&type##_actor, NOH_VALUE(type, __VA_ARGS__),                                \
-		       NOH_VALUE(noh_spawn_options, .size = sizeof(struct noh_spawn_options),      \
+#define noh_spawn_with(type, options, ...)                                                    \
+	noh_spawn_type(&type##_actor, NOH_VALUE(type, __VA_ARGS__),                           \
+		       NOH_VALUE(noh_spawn_options, .size = sizeof(struct noh_spawn_options), \
 				 NOH_STRIP options))
 noh_actor noh_spawn_type(const struct noh_actor_type *type, const void *state,
 			 const struct noh_spawn_options *options);
@@ -122,21 +126,24 @@ static inline bool noh_same(noh_actor a, noh_actor b)
 
 /* Sends a message: `noh_send(alice, deposit, .cents = 500);`
  * Any thread. Copies str and list, retains bytes, takes owned. Returns 0; -EAGAIN refused by a full
- * mailbox; -EINVAL sent to nobody. Says nothing of the receiver's life: that is what monitors are for. */
-#define noh_send(to, message, ...) noh_send_type(to, &message##_message, NOH_VALUE(message, __VA_ARGS__))
+ * mailbox; -EINVAL sent to nobody. Says nothing of the receiver's life: that is what monitors are
+ * for. */
+#define noh_send(to, message, ...) \
+	noh_send_type(to, &message##_message, NOH_VALUE(message, __VA_ARGS__))
 int noh_send_type(noh_actor to, const struct noh_message_type *type, const void *body);
 
 /* noh_send() to a handle of a NOH_PROTOCOL: the compiler checks that it accepts the message. */
-#define noh_tell(ref, message, ...) ((void)sizeof((ref).message), noh_send((ref).actor, message, __VA_ARGS__))
-#define NOH_PROTOCOL(type, ...)                                                                    \
-	extern const struct noh_actor_type type##_actor;                                           \
-	typedef struct type##_ref {                                                                \
-		noh_actor actor;                                                                   \
-		NOH_EACH(NOH_PROTOCOL_MEMBER, type, __VA_ARGS__)                                   \
+#define noh_tell(ref, message, ...) \
+	((void)sizeof((ref).message), noh_send((ref).actor, message, __VA_ARGS__))
+#define NOH_PROTOCOL(type, ...)                                  \
+	extern const struct noh_actor_type type##_actor;         \
+	typedef struct type##_ref {                              \
+		noh_actor actor;                                 \
+		NOH_EACH(NOH_PROTOCOL_MEMBER, type, __VA_ARGS__) \
 	} type##_ref
 
-/* Passes the message in hand on, with its sender and reply address kept. Handlers, fibers. Returns as
- * noh_send(); -ENOMSG without a message in hand. */
+/* Passes the message in hand on, with its sender and reply address kept. Handlers, fibers. Returns
+ * as noh_send(); -ENOMSG without a message in hand. */
 int noh_forward(noh_actor to);
 
 // ---- ending
@@ -147,33 +154,36 @@ void noh_stop(noh_actor actor);
 /* Ends an actor after the handler that runs; its noh_stopping is skipped. Any thread. */
 void noh_kill(noh_actor actor);
 
-/* Ends the running actor when its handler returns (a fiber: at its next wait), normally if code is 0, else
- * as failed with this reason. Safe inside callbacks of other libraries. Handlers, fibers. */
+/* Ends the running actor when its handler returns (a fiber: at its next wait), normally if code is
+ * 0, else as failed with this reason. Safe inside callbacks of other libraries. Handlers, fibers.
+ */
 void noh_end(int code, const char *reason);
 
-/* Fails the running actor now: runs what noh_defer() left, newest first, and does not return. In C++ it throws.
- * Not through frames of other libraries, nor with a lock held. Outside an actor the process aborts. */
+/* Fails the running actor now: runs what noh_defer() left, newest first, and does not return. In
+ * C++ it throws. Not through frames of other libraries, nor with a lock held. Outside an actor the
+ * process aborts. */
 #ifndef __cplusplus
 NOH_NORETURN void noh_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #endif
 #define noh_check(truth) ((truth) ? (void)0 : noh_fail("%s:%d: %s", __FILE__, __LINE__, #truth))
 
-/* Runs `undo(argument)` when the handler that runs ends, also by failure: unlock, fclose. Handlers, fibers
- * (there: at the end of the fiber). */
+/* Runs `undo(argument)` when the handler that runs ends, also by failure: unlock, fclose. Handlers,
+ * fibers (there: at the end of the fiber). */
 void noh_defer(void (*undo)(void *), void *argument);
 
 // ---- watching
 
-/* Tells this actor, by one noh_down, when `who` ends. With `until_gone` only when it is gone for good; without
- * also when it will be restarted in its place. Handlers, fibers. Returns the monitor's number. */
+/* Tells this actor, by one noh_down, when `who` ends. With `until_gone` only when it is gone for
+ * good; without also when it will be restarted in its place. Handlers, fibers. Returns the
+ * monitor's number. */
 uint64_t noh_monitor(noh_actor who, bool until_gone);
 
 /* Ends a monitor. No noh_down of it arrives after this call. Handlers, fibers. */
 void noh_demonitor(uint64_t monitor);
 
-/* Starts a child that keeps its place (noh_spawn_options) again with a fresh state: same handle and mailbox, a
- * new life; mail that its old life had caused does not reach the new one. Parent only. A child that is still alive
- * is failed first. Returns 0; -ESRCH not a child that keeps its place. */
+/* Starts a child that keeps its place (noh_spawn_options) again with a fresh state: same handle and
+ * mailbox, a new life; mail that its old life had caused does not reach the new one. Parent only. A
+ * child that is still alive is failed first. Returns 0; -ESRCH not a child that keeps its place. */
 int noh_restart(noh_actor child, const void *state);
 
 /* First message of each life, before all others: (noh_start, on_start). */
@@ -186,8 +196,8 @@ NOH_LIBRARY_MESSAGE(noh_down, (actor, who), (i64, why), (i64, code), (str, reaso
 /* A message that found no taker, for the subscriber of noh_subscribe_dead_letters(). */
 NOH_LIBRARY_MESSAGE(noh_dead_letter, (actor, to), (actor, from), (str, message), (str, why));
 
-/* Sends a copy of each dead letter (as noh_dead_letter) to `subscriber`; NOH_NOBODY ends it. One subscriber a
- * runtime. Handlers, fibers. */
+/* Sends a copy of each dead letter (as noh_dead_letter) to `subscriber`; NOH_NOBODY ends it. One
+ * subscriber a runtime. Handlers, fibers. */
 void noh_subscribe_dead_letters(noh_actor subscriber);
 
 /* How many dead letters the runtime of the running actor has counted. Handlers, fibers. */
@@ -202,9 +212,9 @@ static inline bool noh_matches(const struct noh_delivery *in, const struct noh_m
 const char *noh_vformat(const char *format, va_list arguments);
 void noh_note_failure(const char *text);
 
-#ifdef __cplusplus
-}
+NOH_END
 
+#ifdef __cplusplus
 struct noh_failure : std::runtime_error {
 	using std::runtime_error::runtime_error;
 };

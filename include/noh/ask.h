@@ -4,19 +4,18 @@
 
 #include <noh/actor.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+NOH_BEGIN
 
-/* Asks and waits for the answer: `const struct balance *answer; err = noh_ask(alice, get_balance, 1000, &answer);`
- * Fibers, plain threads. `within_ms` is required. The answer lives as long as a message (actor.h); plain
- * threads drop it by noh_drop(). Returns 0 or a negative errno as in struct noh_outcome. */
-#define noh_ask(to, request, within_ms, ret_answer, ...)                                           \
+/* Asks and waits for the answer: `const struct balance *answer; err = noh_ask(alice, get_balance,
+ * 1000, &answer);` Fibers, plain threads. `within_ms` is required. The answer lives as long as a
+ * message (actor.h); plain threads drop it by noh_drop(). Returns 0 or a negative errno as in
+ * struct noh_outcome. */
+#define noh_ask(to, request, within_ms, ret_answer, ...) \
 	request##_ask(to, within_ms, ret_answer, NOH_VALUE(request, __VA_ARGS__))
 
-/* Asks and goes on: the actor's entry (request, answer, on_outcome) gets the answer or the error, exactly once,
- * with `tag`. Handlers. */
-#define noh_ask_later(to, request, within_ms, tag, ...)                                            \
+/* Asks and goes on: the actor's entry (request, answer, on_outcome) gets the answer or the error,
+ * exactly once, with `tag`. Handlers. */
+#define noh_ask_later(to, request, within_ms, tag, ...) \
 	noh_ask_later_type(to, &request##_message, NOH_VALUE(request, __VA_ARGS__), within_ms, tag)
 
 int noh_ask_type(noh_actor to, const struct noh_message_type *request, const void *body,
@@ -24,8 +23,9 @@ int noh_ask_type(noh_actor to, const struct noh_message_type *request, const voi
 void noh_ask_later_type(noh_actor to, const struct noh_message_type *request, const void *body,
 			int64_t within_ms, uint64_t tag);
 
-/* Answers the request in hand, once. Handlers, fibers. Checked against the request's declared answer: another type
- * fails the running actor, and the asker gets -EPROTO. Returns 0; -ENOMSG if nobody asked. */
+/* Answers the request in hand, once. Handlers, fibers. Checked against the request's declared
+ * answer: another type fails the running actor, and the asker gets -EPROTO. Returns 0; -ENOMSG if
+ * nobody asked. */
 #define noh_reply(message, ...) noh_reply_type(&message##_message, NOH_VALUE(message, __VA_ARGS__))
 int noh_reply_type(const struct noh_message_type *type, const void *body);
 
@@ -39,15 +39,13 @@ typedef struct noh_reply_to {
 	uint32_t answer_id;
 } noh_reply_to;
 
-/* Takes over the duty to answer the request in hand; any actor may answer it, once, by noh_reply_at(). Should this
- * actor end first, the asker gets -ECONNRESET. Handlers, fibers. */
+/* Takes over the duty to answer the request in hand; any actor may answer it, once, by
+ * noh_reply_at(). Should this actor end first, the asker gets -ECONNRESET. Handlers, fibers. */
 noh_reply_to noh_reply_later(void);
-#define noh_reply_at(to, message, ...)                                                             \
+#define noh_reply_at(to, message, ...) \
 	noh_reply_at_type(to, &message##_message, NOH_VALUE(message, __VA_ARGS__))
 int noh_reply_at_type(noh_reply_to to, const struct noh_message_type *type, const void *body);
 int noh_reply_error_at(noh_reply_to to, int err, const char *text);
 
-#ifdef __cplusplus
-}
-#endif
+NOH_END
 #endif

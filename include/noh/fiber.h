@@ -4,16 +4,14 @@
 
 #include <noh/actor.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+NOH_BEGIN
 
-/* Waits for a message of one of these types, or of any if none is named; others stay queued, in order:
- * `const struct noh_delivery *in = noh_receive(1000, book, quit);`
- * Fibers. `within_ms` < 0 waits for ever, 0 only looks. NULL: time is up. What it returns, and all that the fiber
- * was lent before, lives until the next noh_receive(). */
-#define noh_receive(within_ms, ...)                                                                \
-	noh_receive_types(within_ms, NOH_ARRAY(const struct noh_message_type *,                    \
+/* Waits for a message of one of these types, or of any if none is named; others stay queued, in
+ * order: `const struct noh_delivery *in = noh_receive(1000, book, quit);` Fibers. `within_ms` < 0
+ * waits for ever, 0 only looks. NULL: time is up. What it returns, and all that the fiber was lent
+ * before, lives until the next noh_receive(). */
+#define noh_receive(within_ms, ...)                                             \
+	noh_receive_types(within_ms, NOH_ARRAY(const struct noh_message_type *, \
 					       NOH_EACH(NOH_TYPE_ADDRESS, , __VA_ARGS__) NULL))
 const struct noh_delivery *noh_receive_types(int64_t within_ms,
 					     const struct noh_message_type *const *types);
@@ -28,7 +26,5 @@ void noh_sleep(int64_t ms);
 /* Lets others run. Fibers. */
 void noh_yield(void);
 
-#ifdef __cplusplus
-}
-#endif
+NOH_END
 #endif

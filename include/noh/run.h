@@ -4,39 +4,39 @@
 
 #include <noh/actor.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+NOH_BEGIN
 
 enum noh_level { NOH_DEBUG = 1, NOH_INFO, NOH_WARN, NOH_ERROR };
 
 typedef void (*noh_log_fn)(void *argument, enum noh_level level, noh_actor who, const char *line);
 
-/* How a runtime runs. Zero means the default; the environment (NOH_WORKERS, NOH_BUDGET, NOH_LOG, NOH_TRACE,
- * NOH_SEED, NOH_IO) wins over what is said here. */
+/* How a runtime runs. Zero means the default; the environment (NOH_WORKERS, NOH_BUDGET, NOH_LOG,
+ * NOH_TRACE, NOH_SEED, NOH_IO) wins over what is said here. */
 struct noh_options {
 	size_t size;
-	uint32_t workers;   // as many as the process may use processors; 1: all on the caller's thread
-	uint32_t budget;    // messages received and sent in one turn: 128
-	const char *name;   // for the log
-	bool signals_off;   // leave SIGINT and SIGTERM alone
+	uint32_t
+		workers; // as many as the process may use processors; 1: all on the caller's thread
+	uint32_t budget; // messages received and sent in one turn: 128
+	const char *name;         // for the log
+	bool signals_off;         // leave SIGINT and SIGTERM alone
 	enum noh_level log_level; // NOH_WARN
-	noh_log_fn log;     // any thread; must not block; default: a line to stderr
+	noh_log_fn log;           // any thread; must not block; default: a line to stderr
 	void *log_argument;
 	int64_t shutdown_ms; // what the tree has to end in order: 4000
 	uint64_t seed;       // of the runtime's random choices
 };
 
-/* Runs `function(argument)` as the root, a fiber, on a new runtime: the caller's thread becomes worker 0. Ends all
- * actors when the root ends. Plain threads only; from inside a runtime it is an error. Returns an exit status:
- * what the function returned (0 to 125), 1 after a failure or a missed shutdown deadline, 128 + n after a second
- * signal. */
-#define noh_run(function, argument, ...)                                                           \
-	noh_run_with(function, argument,                                                           \
+/* Runs `function(argument)` as the root, a fiber, on a new runtime: the caller's thread becomes
+ * worker 0. Ends all actors when the root ends. Plain threads only; from inside a runtime it is an
+ * error. Returns an exit status: what the function returned (0 to 125), 1 after a failure or a
+ * missed shutdown deadline, 128 + n after a second signal. */
+#define noh_run(function, argument, ...) \
+	noh_run_with(function, argument, \
 		     NOH_VALUE(noh_options, .size = sizeof(struct noh_options), __VA_ARGS__))
 int noh_run_with(int (*function)(void *), void *argument, const struct noh_options *options);
 
-/* Waits for SIGINT, SIGTERM or noh_shutdown(). Fibers. Returns the signal's number, 0 after noh_shutdown(). */
+/* Waits for SIGINT, SIGTERM or noh_shutdown(). Fibers. Returns the signal's number, 0 after
+ * noh_shutdown(). */
 int noh_wait_for_stop(void);
 
 /* Asks the root to end, as the first signal does. Handlers, fibers. */
@@ -55,7 +55,5 @@ void noh_thread_leave(struct noh_runtime *runtime);
 /* One line to the runtime's log, prefixed with the actor and the message in hand. Any thread. */
 void noh_log(enum noh_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-#ifdef __cplusplus
-}
-#endif
+NOH_END
 #endif
