@@ -10,9 +10,6 @@
 enum { LOOK_AT_MOST = 8 };
 
 static_assert(offsetof(struct wheel_entry, link) == 0, "a link is cast to its entry");
-static_assert(offsetof(struct wheel, due) ==
-		      offsetof(struct wheel, slots) + sizeof(((struct wheel *)0)->slots),
-	      "an entry's list is found by its address");
 
 static struct wheel_entry *entry_of(struct wheel_link *link)
 {
@@ -62,53 +59,81 @@ static struct wheel_entry *take_first(struct wheel_link *list)
 	return entry_of(first);
 }
 
+// How far the bits of a far level lie from the right.
+static unsigned shift_of(unsigned level)
+{
+	return WHEEL_NEAR_BITS + level * WHEEL_FAR_BITS;
+}
+
 static void put_into_slot(struct wheel *wheel, struct wheel_entry *entry)
 {
-	unsigned highest = 63 - __builtin_clzll(entry->tick ^ wheel->now);
-	unsigned level = highest / WHEEL_SLOT_BITS;
-	unsigned slot = entry->tick >> level * WHEEL_SLOT_BITS & (WHEEL_SLOTS - 1);
+	uint64_t difference = entry->tick ^ wheel->now;
+	unsigned slot;
 
-	append(&wheel->slots[level * WHEEL_SLOTS + slot], &entry->link);
-	wheel->occupied[level] |= UINT64_C(1) << slot;
-	wheel->levels |= 1u << level;
+	if (difference < WHEEL_NEAR_SLOTS) {
+		slot = entry->tick % WHEEL_NEAR_SLOTS;
+	} else {
+		unsigned highest = 63 - __builtin_clzll(difference);
+		unsigned level = (highest - WHEEL_NEAR_BITS) / WHEEL_FAR_BITS;
+		slot = WHEEL_NEAR_SLOTS + level * 64 + (entry->tick >> shift_of(level)) % 64;
+	}
+	append(&wheel->slots[slot], &entry->link);
+	wheel->marks[slot / 64] |= UINT64_C(1) << slot % 64;
+	wheel->words[slot / 64 / 64] |= UINT64_C(1) << slot / 64 % 64;
 }
 
-static void mark_empty(struct wheel *wheel, unsigned level, unsigned slot)
+static void clear_mark(struct wheel *wheel, unsigned slot)
 {
-	wheel->occupied[level] &= ~(UINT64_C(1) << slot);
-	if (!wheel->occupied[level])
-		wheel->levels &= ~(1u << level);
+	wheel->marks[slot / 64] &= ~(UINT64_C(1) << slot % 64);
+	if (!wheel->marks[slot / 64])
+		wheel->words[slot / 64 / 64] &= ~(UINT64_C(1) << slot / 64 % 64);
 }
 
-// The first slot in use, which holds the earliest entry. Returns the tick at which its span begins.
-static uint64_t first_slot(const struct wheel *wheel, unsigned *ret_level, unsigned *ret_slot)
+static unsigned first_marked(const struct wheel *wheel)
 {
-	unsigned level = __builtin_ctz(wheel->levels);
-	unsigned slot = __builtin_ctzll(wheel->occupied[level]);
-	unsigned shift = level * WHEEL_SLOT_BITS;
-	uint64_t span = ((uint64_t)WHEEL_SLOTS << shift) - 1; // on the top level all bits
+	unsigned far = !wheel->words[0];
+	unsigned word = far * 64 + __builtin_ctzll(wheel->words[far]);
 
-	*ret_level = level;
-	*ret_slot = slot;
-	return (wheel->now & ~span) | (uint64_t)slot << shift;
+	return word * 64 + __builtin_ctzll(wheel->marks[word]);
+}
+
+// The slot that holds the earliest entry, and the tick at which its span begins. Removing leaves
+// the marks, so that a timer which is added and cancelled costs little; they are cleared here.
+static bool first_slot(struct wheel *wheel, unsigned *ret_slot, uint64_t *ret_begin)
+{
+	for (;;) {
+		if (!(wheel->words[0] | wheel->words[1]))
+			return false;
+
+		unsigned slot = first_marked(wheel);
+		if (is_empty(&wheel->slots[slot])) {
+			clear_mark(wheel, slot);
+			continue;
+		}
+
+		bool near = slot < WHEEL_NEAR_SLOTS;
+		unsigned shift = near ? 0 : shift_of((slot - WHEEL_NEAR_SLOTS) / 64);
+		uint64_t bits = near ? WHEEL_NEAR_SLOTS - 1 : 63;
+		*ret_begin = ((wheel->now >> shift & ~bits) | (slot & bits)) << shift;
+		*ret_slot = slot;
+		return true;
+	}
 }
 
 // Moves `now` to where the first slot begins, unless that is later than `target`, and the slot's
 // entries down or out.
 static bool advance(struct wheel *wheel, uint64_t target)
 {
-	unsigned level, slot;
+	unsigned slot;
+	uint64_t begin;
 
-	if (!wheel->levels)
-		return false;
-	uint64_t begin = first_slot(wheel, &level, &slot);
-	if (begin > target)
+	if (!first_slot(wheel, &slot, &begin) || begin > target)
 		return false;
 
-	struct wheel_link *list = &wheel->slots[level * WHEEL_SLOTS + slot];
+	struct wheel_link *list = &wheel->slots[slot];
 	wheel->now = begin;
-	mark_empty(wheel, level, slot);
-	if (level == 0) {
+	clear_mark(wheel, slot);
+	if (slot < WHEEL_NEAR_SLOTS) {
 		append_all(&wheel->due, list);
 		return true;
 	}
@@ -130,7 +155,7 @@ static bool advance(struct wheel *wheel, uint64_t target)
 void wheel_init(struct wheel *wheel, uint64_t now_tick)
 {
 	*wheel = (struct wheel){.now = now_tick, .expiring_to = now_tick};
-	for (unsigned i = 0; i < WHEEL_LEVELS * WHEEL_SLOTS; i++)
+	for (unsigned i = 0; i < WHEEL_SLOTS; i++)
 		make_empty(&wheel->slots[i]);
 	make_empty(&wheel->due);
 	make_empty(&wheel->late);
@@ -147,25 +172,14 @@ void wheel_add(struct wheel *wheel, struct wheel_entry *entry, uint64_t tick)
 		append(&wheel->late, &entry->link);
 }
 
-void wheel_remove(struct wheel *wheel, struct wheel_entry *entry)
+void wheel_remove(struct wheel_entry *entry)
 {
-	struct wheel_link *next = entry->link.next;
-	struct wheel_link *prev = entry->link.prev;
-
-	if (!next)
+	if (!wheel_contains(entry))
 		return;
-	next->prev = prev;
-	prev->next = next;
+	entry->link.next->prev = entry->link.prev;
+	entry->link.prev->next = entry->link.next;
 	entry->link.next = NULL;
 	entry->link.prev = NULL;
-
-	// It was alone in its list, so both neighbours were the list itself. For the lists behind
-	// the slots this clears bits that are never set.
-	if (next == prev) {
-		size_t index = next - wheel->slots;
-		assert(index < WHEEL_LEVELS * WHEEL_SLOTS + 2);
-		mark_empty(wheel, index / WHEEL_SLOTS, index % WHEEL_SLOTS);
-	}
 }
 
 struct wheel_entry *wheel_expire(struct wheel *wheel, uint64_t now_tick)
@@ -187,20 +201,20 @@ struct wheel_entry *wheel_expire(struct wheel *wheel, uint64_t now_tick)
 	return take_first(&wheel->due);
 }
 
-uint64_t wheel_next(const struct wheel *wheel)
+uint64_t wheel_next(struct wheel *wheel)
 {
-	unsigned level, slot;
+	unsigned slot;
+	uint64_t begin;
 
 	if (!is_empty(&wheel->due) || !is_empty(&wheel->late))
 		return wheel->now;
-	if (!wheel->levels)
+	if (!first_slot(wheel, &slot, &begin))
 		return WHEEL_NEVER;
-	uint64_t begin = first_slot(wheel, &level, &slot);
-	if (level == 0)
+	if (slot < WHEEL_NEAR_SLOTS)
 		return begin;
 
 	// A cascade is a wake-up for nothing; with few timers about, looking costs less.
-	const struct wheel_link *list = &wheel->slots[level * WHEEL_SLOTS + slot];
+	const struct wheel_link *list = &wheel->slots[slot];
 	const struct wheel_link *link = list->next;
 	uint64_t earliest = WHEEL_NEVER;
 	for (unsigned i = 0; i < LOOK_AT_MOST && link != list; i++) {

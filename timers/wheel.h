@@ -11,9 +11,13 @@
 #include <stdint.h>
 
 enum {
-	WHEEL_SLOT_BITS = 6,
-	WHEEL_SLOTS = 1 << WHEEL_SLOT_BITS,
-	WHEEL_LEVELS = (64 + WHEEL_SLOT_BITS - 1) / WHEEL_SLOT_BITS,
+	// The lowest level is large: most deadlines are near, and one that is on it is never moved
+	// again. Moving a million entries costs a cache miss each.
+	WHEEL_NEAR_BITS = 12,
+	WHEEL_NEAR_SLOTS = 1 << WHEEL_NEAR_BITS,
+	WHEEL_FAR_BITS = 6,
+	WHEEL_FAR_LEVELS = (64 - WHEEL_NEAR_BITS + WHEEL_FAR_BITS - 1) / WHEEL_FAR_BITS,
+	WHEEL_SLOTS = WHEEL_NEAR_SLOTS + (WHEEL_FAR_LEVELS << WHEEL_FAR_BITS),
 };
 
 #define WHEEL_NEVER UINT64_MAX
@@ -31,13 +35,14 @@ struct wheel_entry {
 };
 
 /*
- * A level has one slot for each value of its six bits of a tick, and an entry lies on the level of
- * the highest bits in which its tick differs from `now`. So, at all times:
+ * A level has one slot for each value of its bits of a tick (the twelve lowest, then six by six),
+ * and an entry lies on the level of the highest bit in which its tick differs from `now`. So, at
+ * all times:
  *
  *  - an entry agrees with `now` in all bits above its level, and its slot lies after now's;
  *  - all entries of a level are earlier than all entries of the levels above it, and within a level
  *    slots are in order: the earliest entry is in the first slot of the lowest level in use, and
- *    two bit scans find it;
+ *    three bit scans find it;
  *  - before a slot's span begins, `now` may jump to any tick and no entry has to move. When it
  *    begins, the entries move down, in their order. So entries of one tick never overtake each
  *    other: an earlier one is always moved down before a later one can be added below it.
@@ -46,16 +51,18 @@ struct wheel {
 	uint64_t now;         // all entries up to this tick are out of the slots
 	uint64_t expiring_to; // the tick of the round under way, or of the last one
 	bool expiring;        // a round is under way: wheel_expire() has not yet returned NULL
-	uint32_t levels;      // bit set: the level has entries
-	uint64_t occupied[WHEEL_LEVELS + 1]; // bit set: the slot has entries
-	struct wheel_link slots[WHEEL_LEVELS * WHEEL_SLOTS];
 
-	// Two more lists, directly behind the slots so that an entry finds its list by address.
+	// All levels' slots, the earliest first; a bit for each, set if it may have entries; and a
+	// bit for each word of those, near and far.
+	uint64_t words[2];
+	uint64_t marks[WHEEL_SLOTS / 64];
+	struct wheel_link slots[WHEEL_SLOTS];
+
 	struct wheel_link due;  // waits to be handed out in this round
 	struct wheel_link late; // was due when it was added, waits for the next round
 };
 
-/* An empty wheel at which `now_tick` has already come. The wheel must not be moved afterwards. */
+/* An empty wheel at which `now_tick` has already come. It is 75 KB, and must not be moved. */
 void wheel_init(struct wheel *wheel, uint64_t now_tick);
 
 /* The entry, which must not be in a wheel, belongs to the wheel until wheel_expire() returns it or
@@ -63,7 +70,7 @@ void wheel_init(struct wheel *wheel, uint64_t now_tick);
 void wheel_add(struct wheel *wheel, struct wheel_entry *entry, uint64_t tick);
 
 /* Harmless for an entry that is in no wheel. */
-void wheel_remove(struct wheel *wheel, struct wheel_entry *entry);
+void wheel_remove(struct wheel_entry *entry);
 
 static inline bool wheel_contains(const struct wheel_entry *entry)
 {
@@ -90,9 +97,9 @@ struct wheel_entry *wheel_expire(struct wheel *wheel, uint64_t now_tick);
 /*
  * When to call wheel_expire() again: WHEEL_NEVER if the wheel is empty, the last round's tick or
  * earlier if an entry is due already; never later than the earliest deadline, and exactly that one
- * if it is close (the same 64 ticks) or has few neighbours. Otherwise it may be earlier, at most
+ * if it is close (the same 4,096 ticks) or has few neighbours. Otherwise it may be earlier, at most
  * once a level.
  */
-uint64_t wheel_next(const struct wheel *wheel);
+uint64_t wheel_next(struct wheel *wheel);
 
 #endif

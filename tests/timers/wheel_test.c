@@ -119,9 +119,9 @@ Test(wheel, forgets_what_is_removed)
 	wheel_add(&wheel, &late, 5);
 	wheel_add(&wheel, &kept, 20);
 
-	wheel_remove(&wheel, &near);
-	wheel_remove(&wheel, &far);
-	wheel_remove(&wheel, &late);
+	wheel_remove(&near);
+	wheel_remove(&far);
+	wheel_remove(&late);
 
 	cr_expect_not(wheel_contains(&near));
 	cr_expect(wheel_contains(&kept));
@@ -139,9 +139,9 @@ Test(wheel, removes_without_harm_what_it_does_not_hold)
 	wheel_add(&wheel, &kept, 2);
 	cr_assert_eq(wheel_expire(&wheel, 1), &fired);
 
-	wheel_remove(&wheel, &never_added);
-	wheel_remove(&wheel, &fired);
-	wheel_remove(&wheel, &fired);
+	wheel_remove(&never_added);
+	wheel_remove(&fired);
+	wheel_remove(&fired);
 
 	cr_expect_eq(wheel_next(&wheel), 2);
 	cr_expect_eq(wheel_expire(&wheel, 2), &kept);
@@ -155,7 +155,7 @@ Test(wheel, removes_an_entry_of_the_same_tick_while_expiring)
 		wheel_add(&wheel, &entries[i], 7);
 
 	cr_expect_eq(wheel_expire(&wheel, 9), &entries[0]);
-	wheel_remove(&wheel, &entries[1]);
+	wheel_remove(&entries[1]);
 
 	cr_expect_eq(wheel_expire(&wheel, 9), &entries[2]);
 	cr_expect_null(wheel_expire(&wheel, 9));
@@ -167,13 +167,13 @@ Test(wheel, moves_an_entry_that_is_added_again_both_ways)
 	wheel_init(&wheel, 0);
 	wheel_add(&wheel, &entry, 500);
 
-	wheel_remove(&wheel, &entry);
+	wheel_remove(&entry);
 	wheel_add(&wheel, &entry, 9000);
 	cr_expect_eq(expire_all(8999), 0);
-	wheel_remove(&wheel, &entry);
+	wheel_remove(&entry);
 	wheel_add(&wheel, &entry, 9005);
 	cr_expect_eq(expire_all(9004), 0);
-	wheel_remove(&wheel, &entry);
+	wheel_remove(&entry);
 	wheel_add(&wheel, &entry, 9006);
 
 	cr_expect_eq(expire_all(9005), 0);
@@ -344,7 +344,7 @@ static void add(int i, uint64_t tick)
 static void remove_one(int i)
 {
 	model.held[i] = false;
-	wheel_remove(&wheel, &model.entries[i]);
+	wheel_remove(&model.entries[i]);
 }
 
 static void expire_round(uint64_t now)
