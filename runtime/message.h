@@ -17,7 +17,7 @@ struct message_info {
 
 	bool flat;     // its bytes are all of it: a memcpy copies it, and nothing is to be released
 	bool holds;    // has bytes or owned somewhere: its copies must be released
-	uint8_t depth; // 1: no message in it
+	uint8_t align; // of its struct
 } __attribute__((aligned(64)));
 
 // All of them, so that a look-up is an address. Pages that no id has reached cost nothing.
