@@ -1,6 +1,7 @@
-// One side of a switch between stacks: where it goes on, and what the sanitizers must know of it.
-// Knows no actors, no workers and no stack pools.
-#pragma once
+/* One side of a switch between stacks: where it goes on, and what the sanitizers must know of it.
+ * Knows no actors, no workers and no stack pools. */
+#ifndef NOH_RUNTIME_CONTEXT_H
+#define NOH_RUNTIME_CONTEXT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -42,7 +43,6 @@ struct context {
 #endif
 #ifdef CONTEXT_TSAN
 	void *tsan_fiber;
-	int is_over;
 #endif
 };
 
@@ -65,3 +65,5 @@ _Noreturn void context_leave(struct context *from, struct context *to);
  * started); its frames are not unwound. Then its stack may be reused. May be called from any thread
  * that owns it, but not from its own stack: a failing fiber first switches away. */
 void context_abandon(struct context *context);
+
+#endif

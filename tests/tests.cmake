@@ -26,7 +26,7 @@ endfunction()
 
 file(GLOB support_sources CONFIGURE_DEPENDS tests/support/*.c)
 add_library(test-support INTERFACE)
-target_link_libraries(test-support INTERFACE noh-inside)
+target_link_libraries(test-support INTERFACE noh-inside m)
 if(support_sources)
   add_library(test-support-objects OBJECT ${support_sources})
   target_include_directories(test-support-objects PRIVATE include .)
