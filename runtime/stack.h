@@ -1,6 +1,7 @@
-// Stacks for fibers, cut from slabs, each above a guard, kept for reuse; and who overflowed, when
-// one did. Knows no actors: an owner is a number.
-#pragma once
+/* Stacks for fibers, cut from slabs, each above a guard, kept for reuse. Knows no actors: an owner
+ * is a number. */
+#ifndef NOH_RUNTIME_STACK_H
+#define NOH_RUNTIME_STACK_H
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -14,11 +15,14 @@ struct fiber_stack {
 	char *low;
 	size_t size;
 
-	// Who has it; 0 while nobody does. Written by the owner, read by the handler of SIGSEGV.
+	// Who has it; 0 while nobody does. Written by whoever takes or gives it, read by
+	// stack_guard_hit().
 	uint64_t tag;
 
 	// The next one in the list of free ones that it is in.
 	struct fiber_stack *next;
+
+	unsigned valgrind_id;
 };
 
 /* Where the stacks of a runtime come from, all of one size: what is free is shared by its caches.
@@ -26,17 +30,16 @@ struct fiber_stack {
 struct stack_depot {
 	// Constant after init.
 	size_t usable_bytes;
-	size_t stride;
 
 	// Guarded by the lock.
 	pthread_mutex_t lock;
 	struct fiber_stack *warm; // their pages may still be in memory
 	struct fiber_stack *cold; // their pages have been given back to the kernel
 	unsigned warm_count;
-	struct stack_slab *slabs; // the newest first, the only one that may have uncut stacks
+	struct stack_slab *slabs; // the newest first, the only one that may not be cut up yet
 };
 
-/* The free stacks of one worker, last in first out. Not thread-safe: owner only. */
+/* The free stacks of one worker, last in first out. Owner only. */
 struct stack_cache {
 	struct stack_depot *depot;
 	struct fiber_stack *free;
@@ -55,32 +58,24 @@ void stack_cache_init(struct stack_cache *cache, struct stack_depot *depot);
 void stack_cache_finish(struct stack_cache *cache);
 
 /* Takes a stack for the owner `tag`, which is not 0. What is in it is left over from earlier
- * owners. Returns 0, or -ENOMEM, which the network or the user may have caused by asking for too
- * many fibers: log stack_shortage() and refuse. */
+ * owners. Returns 0, or -ENOMEM, which a user may bring about by asking for too many fibers: log
+ * stack_shortage() and refuse. */
 int stack_cache_take(struct stack_cache *cache, uint64_t tag, struct fiber_stack **ret_stack);
 
-/* Gives a stack back, to any cache of its depot. */
+/* Gives a stack back, to any cache of its depot. Nothing runs on it any more. */
 void stack_cache_give(struct stack_cache *cache, struct fiber_stack *stack);
 
 /* Says in words why there was no stack: the kernel's limit of mappings, or of memory. A constant
  * string. */
 const char *stack_shortage(void);
 
-/* How many bytes at the top of the stack have ever been written, by this owner or an earlier one
- * since the pages were last given back. Reads the whole stack; only for its owner, or while it is
+/* How many bytes from the top down have ever been written, by this owner or by earlier ones since
+ * the pages were last given back. Reads the whole stack: only for its owner, or while that is
  * suspended. */
 size_t stack_deepest_use(const struct fiber_stack *stack);
 
-/* Tells whether the address lies in the guard of a stack that somebody has, and who that is.
- * Any thread, also in a signal handler. */
+/* Tells whether the address lies in the guard of a stack that somebody has, and who that is. Any
+ * thread, also in a signal handler. */
 bool stack_guard_hit(const void *address, uint64_t *ret_tag);
 
-/* From now on a fiber that overflows its stack is reported, from within the handler of SIGSEGV (so
- * write(2) is fine, printf is not), before the process ends as it would have. Faults that are not
- * in a guard go to the former handler. Once a process; later calls only change `report`. */
-void stack_watch_overflow(void (*report)(uint64_t tag));
-
-/* Gives the calling thread an alternate signal stack, without which an overflow cannot be reported;
- * it is freed at the thread's end. Every thread that runs fibers calls it once; more often does no
- * harm. */
-void stack_watch_thread(void);
+#endif

@@ -1,0 +1,410 @@
+/* Stacks for fibers, cut from slabs, each above a guard, kept for reuse. Does not know what runs on
+ * them. */
+#include "runtime/stack.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <ck_pr.h>
+
+#include "mailbox/atomic.h"
+#include "mailbox/pool.h"
+#include "runtime/context.h"
+
+#ifdef CONTEXT_ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/lsan_interface.h>
+#endif
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#else
+#define VALGRIND_STACK_REGISTER(low, high) 0
+#define VALGRIND_STACK_DEREGISTER(id) ((void)(id))
+#endif
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102 // since Linux 6.13
+#endif
+
+enum {
+#if defined(CONTEXT_ASAN) || defined(CONTEXT_TSAN)
+	DEFAULT_USABLE_BYTES = 64 << 10,
+#else
+	DEFAULT_USABLE_BYTES = 32 << 10,
+#endif
+	// Wide enough to catch a frame with a large buffer, which would step over a single page. It
+	// takes address space alone.
+	GUARD_BYTES = 64 << 10,
+
+	STACKS_A_SLAB = 64,
+
+	// A cache holds so many, and moves half of them at a time.
+	CACHE_LIMIT = 32,
+
+	// Above so many free stacks a depot gives their pages back. Up to it that is not worth the
+	// time: giving back and touching again cost several hundred switches.
+	WARM_LIMIT = 256,
+};
+
+/* A mapping that is cut into stacks. The records lie outside of it and are never freed, only used
+ * again for another mapping, so that stack_guard_hit() may walk them at any time. */
+struct stack_slab {
+	// Constant.
+	struct stack_slab *older;
+
+	// Where the mapping is; NULL while there is none. Written last when it is made, first when
+	// it goes.
+	void *low;
+	uint64_t stride;
+
+	// Guarded by the depot's lock, and that of the spare slabs.
+	struct stack_slab *next;
+	unsigned cut_count;
+
+	struct fiber_stack stacks[STACKS_A_SLAB];
+};
+
+static void *every_slab; // the newest first; only ever grows
+
+static pthread_mutex_t spare_slabs_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct stack_slab *spare_slabs;
+
+static size_t rounded_up(size_t bytes, size_t unit)
+{
+	return (bytes + unit - 1) / unit * unit;
+}
+
+static size_t page_bytes(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static size_t guard_bytes(void)
+{
+	return rounded_up(GUARD_BYTES, page_bytes());
+}
+
+// ---- what the tools must know
+
+// A stack is somebody's: leak checkers look for pointers in it. Before that nobody may touch it.
+static void open_to_tools(struct fiber_stack *stack)
+{
+	(void)stack;
+#ifdef CONTEXT_ASAN
+	__asan_unpoison_memory_region(stack->low, stack->size);
+	__lsan_register_root_region(stack->low, stack->size);
+#endif
+}
+
+static void close_to_tools(struct fiber_stack *stack)
+{
+	(void)stack;
+#ifdef CONTEXT_ASAN
+	__lsan_unregister_root_region(stack->low, stack->size);
+	__asan_poison_memory_region(stack->low, stack->size);
+#endif
+}
+
+// ---- slabs
+
+static struct stack_slab *slab_record(void)
+{
+	pthread_mutex_lock(&spare_slabs_lock);
+	struct stack_slab *slab = spare_slabs;
+	if (slab) {
+		spare_slabs = slab->next;
+	} else {
+		slab = must_allocate_zeroed(sizeof *slab);
+		slab->older = every_slab;
+		store_release(&every_slab, slab); // pairs with stack_guard_hit()
+	}
+	pthread_mutex_unlock(&spare_slabs_lock);
+	return slab;
+}
+
+static struct stack_slab *slab_create(size_t stride)
+{
+	void *low = mmap(NULL, stride * STACKS_A_SLAB, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	if (low == MAP_FAILED)
+		return NULL;
+	// A huge page would make every stack as large as it can be. Where there are none this
+	// fails, which is fine.
+	(void)madvise(low, stride * STACKS_A_SLAB, MADV_NOHUGEPAGE);
+
+	struct stack_slab *slab = slab_record();
+	slab->cut_count = 0;
+	ck_pr_store_64(&slab->stride, stride);
+	store_release(&slab->low, low); // pairs with stack_guard_hit()
+	return slab;
+}
+
+static void slab_destroy(struct stack_slab *slab)
+{
+	char *low = slab->low;
+
+	store_release(&slab->low, NULL);
+	for (unsigned i = 0; i < slab->cut_count; i++) {
+		struct fiber_stack *stack = &slab->stacks[i];
+		if (stack->tag) {
+			ck_pr_store_64(&stack->tag, 0);
+			close_to_tools(stack);
+		}
+#ifdef CONTEXT_ASAN
+		__asan_unpoison_memory_region(stack->low, stack->size);
+#endif
+		VALGRIND_STACK_DEREGISTER(stack->valgrind_id);
+	}
+	munmap(low, slab->stride * STACKS_A_SLAB);
+
+	pthread_mutex_lock(&spare_slabs_lock);
+	slab->next = spare_slabs;
+	spare_slabs = slab;
+	pthread_mutex_unlock(&spare_slabs_lock);
+}
+
+static int guard_install(void *low)
+{
+	if (madvise(low, guard_bytes(), MADV_GUARD_INSTALL) == 0)
+		return 0;
+	// An older kernel, or locked memory. This splits the mapping in two.
+	return mprotect(low, guard_bytes(), PROT_NONE) == 0 ? 0 : -ENOMEM;
+}
+
+// Cuts the next stack of the depot, whose lock is held.
+static int cut(struct stack_depot *depot, struct fiber_stack **ret_stack)
+{
+	struct stack_slab *slab = depot->slabs;
+
+	if (!slab || slab->cut_count == STACKS_A_SLAB) {
+		slab = slab_create(guard_bytes() + depot->usable_bytes);
+		if (!slab)
+			return -ENOMEM;
+		slab->next = depot->slabs;
+		depot->slabs = slab;
+	}
+
+	char *guard = (char *)slab->low + slab->stride * slab->cut_count;
+	int err = guard_install(guard);
+	if (err)
+		return err;
+
+	struct fiber_stack *stack = &slab->stacks[slab->cut_count];
+	*stack = (struct fiber_stack){
+		.low = guard + guard_bytes(),
+		.size = depot->usable_bytes,
+	};
+	stack->valgrind_id = VALGRIND_STACK_REGISTER(stack->low, stack->low + stack->size);
+	slab->cut_count++;
+	*ret_stack = stack;
+	return 0;
+}
+
+// ---- depot
+
+static struct fiber_stack *pop(struct fiber_stack **list)
+{
+	struct fiber_stack *stack = *list;
+
+	if (stack)
+		*list = stack->next;
+	return stack;
+}
+
+static void push(struct fiber_stack **list, struct fiber_stack *stack)
+{
+	stack->next = *list;
+	*list = stack;
+}
+
+// Fills half of an empty cache, as far as there are free stacks; if there are none, cuts a single
+// one.
+static int cache_refill(struct stack_cache *cache)
+{
+	struct stack_depot *depot = cache->depot;
+	struct fiber_stack *stack;
+	int err = 0;
+
+	pthread_mutex_lock(&depot->lock);
+	while (cache->count < CACHE_LIMIT / 2) {
+		stack = pop(&depot->warm);
+		if (stack)
+			depot->warm_count--;
+		else
+			stack = pop(&depot->cold);
+		if (!stack)
+			break;
+		push(&cache->free, stack);
+		cache->count++;
+	}
+	if (cache->count == 0) {
+		err = cut(depot, &stack);
+		if (!err) {
+			push(&cache->free, stack);
+			cache->count++;
+		}
+	}
+	pthread_mutex_unlock(&depot->lock);
+	return err;
+}
+
+static void cache_drain(struct stack_cache *cache, unsigned keep)
+{
+	struct stack_depot *depot = cache->depot;
+	struct fiber_stack *cold = NULL;
+
+	pthread_mutex_lock(&depot->lock);
+	while (cache->count > keep) {
+		bool is_kept_warm = depot->warm_count < WARM_LIMIT;
+		push(is_kept_warm ? &depot->warm : &cold, pop(&cache->free));
+		depot->warm_count += is_kept_warm;
+		cache->count--;
+	}
+	pthread_mutex_unlock(&depot->lock);
+
+	if (!cold)
+		return;
+	struct fiber_stack *last = cold;
+	for (struct fiber_stack *stack = cold; stack; stack = stack->next) {
+		madvise(stack->low, depot->usable_bytes, MADV_DONTNEED);
+		last = stack;
+	}
+	pthread_mutex_lock(&depot->lock);
+	last->next = depot->cold;
+	depot->cold = cold;
+	pthread_mutex_unlock(&depot->lock);
+}
+
+void stack_depot_init(struct stack_depot *depot, size_t usable_bytes)
+{
+	*depot = (struct stack_depot){
+		.usable_bytes = rounded_up(usable_bytes ? usable_bytes : DEFAULT_USABLE_BYTES,
+					   page_bytes()),
+	};
+	pthread_mutex_init(&depot->lock, NULL);
+}
+
+void stack_depot_finish(struct stack_depot *depot)
+{
+	while (depot->slabs) {
+		struct stack_slab *slab = depot->slabs;
+		depot->slabs = slab->next;
+		slab_destroy(slab);
+	}
+	pthread_mutex_destroy(&depot->lock);
+}
+
+// ---- cache
+
+void stack_cache_init(struct stack_cache *cache, struct stack_depot *depot)
+{
+	*cache = (struct stack_cache){.depot = depot};
+}
+
+void stack_cache_finish(struct stack_cache *cache)
+{
+	cache_drain(cache, 0);
+}
+
+int stack_cache_take(struct stack_cache *cache, uint64_t tag, struct fiber_stack **ret_stack)
+{
+	assert(tag != 0);
+	if (!cache->free) {
+		int err = cache_refill(cache);
+		if (err)
+			return err;
+	}
+
+	struct fiber_stack *stack = pop(&cache->free);
+	cache->count--;
+	ck_pr_store_64(&stack->tag, tag);
+	open_to_tools(stack);
+	*ret_stack = stack;
+	return 0;
+}
+
+void stack_cache_give(struct stack_cache *cache, struct fiber_stack *stack)
+{
+	assert(stack->tag != 0 && "given back twice");
+	close_to_tools(stack);
+	ck_pr_store_64(&stack->tag, 0);
+	push(&cache->free, stack);
+	if (++cache->count > CACHE_LIMIT)
+		cache_drain(cache, CACHE_LIMIT / 2);
+}
+
+// ---- questions
+
+// The first number in a file; what is missing or odd counts as `otherwise`.
+static long number_in(const char *path, long otherwise)
+{
+	char text[32] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return otherwise;
+
+	ssize_t length = read(fd, text, sizeof text - 1);
+	close(fd);
+	return length > 0 ? strtol(text, NULL, 10) : otherwise;
+}
+
+static long lines_in(const char *path)
+{
+	char text[4096];
+	long lines = 0;
+	ssize_t length;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+
+	while ((length = read(fd, text, sizeof text)) > 0)
+		for (ssize_t i = 0; i < length; i++)
+			lines += text[i] == '\n';
+	close(fd);
+	return lines;
+}
+
+const char *stack_shortage(void)
+{
+	// The last few mappings may be refused to us and still be used by others meanwhile.
+	if (lines_in("/proc/self/maps") + 64 > number_in("/proc/sys/vm/max_map_count", 65530))
+		return "no stack for another fiber: the process has as many mappings as the kernel "
+		       "allows (sysctl vm.max_map_count)";
+	return "no stack for another fiber: the kernel grants no more memory (ulimit -v, the "
+	       "container's limit, vm.overcommit_memory)";
+}
+
+__attribute__((no_sanitize_address, no_sanitize_thread)) size_t
+stack_deepest_use(const struct fiber_stack *stack)
+{
+	const char *top = stack->low + stack->size;
+	const uint64_t *word = (const uint64_t *)stack->low;
+
+	while ((const char *)word < top && *word == 0)
+		word++;
+	return (size_t)(top - (const char *)word);
+}
+
+bool stack_guard_hit(const void *address, uint64_t *ret_tag)
+{
+	uintptr_t at = (uintptr_t)address;
+
+	for (struct stack_slab *slab = load_acquire(&every_slab); slab; slab = slab->older) {
+		uintptr_t low = (uintptr_t)load_acquire(&slab->low);
+		uint64_t stride = ck_pr_load_64(&slab->stride);
+		if (!low || at < low || at - low >= stride * STACKS_A_SLAB)
+			continue;
+
+		uint64_t offset = at - low;
+		uint64_t tag = ck_pr_load_64(&slab->stacks[offset / stride].tag);
+		if (tag == 0 || offset % stride >= guard_bytes())
+			return false;
+		*ret_tag = tag;
+		return true;
+	}
+	return false;
+}
