@@ -13,6 +13,7 @@
 
 struct worker;
 struct slot;
+struct timekeeper;
 
 // ---- what an actor owns
 
@@ -55,6 +56,9 @@ struct gate_ops {
 bool deliver(uint64_t to, uint64_t from, const struct noh_message_type *type, const void *body,
 	     struct gate *gate);
 
+/* Handlers and fibers only. The gate of the message in hand; NULL if it has none. */
+struct gate *gate_in_hand(void);
+
 // ---- the end of a turn
 
 /* Something to be done when the turn that runs now ends, before its actor can run elsewhere: flush
@@ -80,8 +84,9 @@ void at_turn_end(struct turn_end *hook);
 struct reactor {
 	const struct reactor_ops *ops;
 	struct worker *home;
-	uint32_t held;      // by compare-and-swap
-	uint64_t polled_ns; // when it was polled last; read by the watchdog
+	uint32_t held;                 // by compare-and-swap
+	uint64_t polled_ns;            // when it was polled last; read by the watchdog
+	struct timekeeper *timekeeper; // of the layer that keeps time, and known only there
 };
 
 struct reactor_ops {
