@@ -5,6 +5,8 @@
 #   tests/stress/NAME.c           a plain program                   entry stress/NAME
 #   tests/samples/NAME.expected   the output of a sample            entry samples/NAME
 #   tests/samples/NAME.sh, .py    gets the folder of all programs   entry samples/NAME
+#   tests/bench/...               the same as in a sample: NOUN_test.c with the parts of bench/load/,
+#                                 NAME.sh and NAME.py with the folder of all programs
 #   tests/support/*.c             linked into every Criterion and stress program
 
 # A leak, a race or undefined behaviour in a child process does not reach the exit code of a
@@ -60,6 +62,9 @@ foreach(file IN LISTS behaviour_tests)
   if(folder MATCHES "^samples/" AND TARGET ${sample}-parts)
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${sample}-parts>)
   endif()
+  if(folder STREQUAL "bench" AND TARGET load-parts)
+    target_link_libraries(${target} PRIVATE load-parts)
+  endif()
   cmake_path(GET file STEM output)
   set_target_properties(${target} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/${folder}
@@ -110,6 +115,15 @@ foreach(file IN LISTS sample_scripts)
   cmake_path(GET file STEM name)
   add_test(NAME samples/${name} COMMAND ${file} ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
   set_test(samples/${name} 300 RUN_SERIAL ON)
+endforeach()
+
+if(NOH_BENCH)
+  file(GLOB bench_scripts CONFIGURE_DEPENDS tests/bench/*.sh tests/bench/*.py)
+endif()
+foreach(file IN LISTS bench_scripts)
+  cmake_path(GET file STEM name)
+  add_test(NAME bench/${name} COMMAND ${file} ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+  set_test(bench/${name} 300 RUN_SERIAL ON)
 endforeach()
 
 # The program in README.md is one more sample, and what README.md says it prints is compared too.
