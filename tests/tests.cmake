@@ -3,6 +3,7 @@
 #   tests/LAYER/NOUN_test.c       a Criterion program               entry LAYER/NOUN
 #   tests/samples/SAMPLE/NOUN_test.c   the same, with the parts of samples/SAMPLE/
 #   tests/stress/NAME.c           a plain program                   entry stress/NAME
+#   tests/fuzz/NAME.c             a libFuzzer program               entry fuzz/NAME, with NOH_FUZZ
 #   tests/samples/NAME.expected   the output of a sample            entry samples/NAME
 #   tests/samples/NAME.sh, .py    gets the folder of all programs   entry samples/NAME
 #   tests/bench/...               the same as in a sample: NOUN_test.c with the parts of bench/load/,
@@ -99,6 +100,22 @@ foreach(file IN LISTS stress_tests)
   add_test(NAME stress/${name} COMMAND stress-${name})
   set_test(stress/${name} 600 LABELS stress PROCESSORS 2)
 endforeach()
+
+# ---- fuzzers: the entry is ten seconds; by hand, tests/fuzz/NAME CORPUS runs on ----------------
+
+if(NOH_FUZZ)
+  file(GLOB fuzzers CONFIGURE_DEPENDS tests/fuzz/*.c)
+  foreach(file IN LISTS fuzzers)
+    cmake_path(GET file STEM name)
+    add_executable(fuzz-${name} ${file})
+    target_link_libraries(fuzz-${name} PRIVATE noh-inside broker-parts)
+    target_link_options(fuzz-${name} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(fuzz-${name} PROPERTIES
+      RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/fuzz OUTPUT_NAME ${name})
+    add_test(NAME fuzz/${name} COMMAND fuzz-${name} -max_total_time=10 -max_len=4096)
+    set_test(fuzz/${name} 60)
+  endforeach()
+endif()
 
 # ---- samples ---------------------------------------------------------------------------------
 
