@@ -180,6 +180,7 @@ static void stop_sending(struct mqtt *mqtt)
 static bool nothing_is_awaited(const struct mqtt *mqtt)
 {
 	return mqtt->sent == mqtt->due && (mqtt->options->qos == 0 || mqtt->acked == mqtt->sent) &&
+	       mqtt->shared.unreleased == 0 &&
 	       mqtt->shared.received == mqtt->sent * listeners_of_each(mqtt->options);
 }
 

@@ -81,8 +81,9 @@ static int take_packet(struct subscriber *subscriber, struct subscribers *shared
 
 	if (packet->type == PACKET_PUBREL) {
 		int id = packet_ack_id(packet);
-		if (id < 1 || subscriber->qos != 2)
+		if (id < 1 || shared->unreleased == 0)
 			return -EPROTO;
+		shared->unreleased--;
 		stage_ack(subscriber, PACKET_PUBCOMP, (uint16_t)id);
 		return 0;
 	}
@@ -91,6 +92,7 @@ static int take_packet(struct subscriber *subscriber, struct subscribers *shared
 	if (publish.qos != subscriber->qos || (publish.qos && publish.id == 0))
 		return -EPROTO;
 	take_payload(subscriber, shared, &publish, now);
+	shared->unreleased += publish.qos == 2;
 	if (publish.qos)
 		stage_ack(subscriber, publish.qos == 1 ? PACKET_PUBACK : PACKET_PUBREC, publish.id);
 	return 0;

@@ -21,8 +21,9 @@ struct subscribers {
 	size_t payload_size;
 	const struct publisher *publishers;
 	struct histogram latency;
-	uint64_t received; // each message once a subscriber
-	uint64_t damaged;  // payload, topic or publisher not what was sent
+	uint64_t received;   // each message once a subscriber
+	uint64_t damaged;    // payload, topic or publisher not what was sent
+	uint64_t unreleased; // QoS 2: PUBREC sent, PUBREL not come yet
 	subscriber_advanced_fn on_advanced;
 	void *context;
 };
