@@ -44,28 +44,39 @@ static bool continues_a_character(char c)
 	return (c & 0xc0) == 0x80;
 }
 
-// What would end a line or move a terminal's cursor: also U+0080 to U+009F, two bytes as UTF-8.
-static bool is_control(const char *at, const char *end)
+// U+0080 to U+009F, which move a terminal's cursor as well as the ASCII ones, are two bytes in
+// UTF-8.
+static size_t control_size(const char *at, const char *end)
 {
-	uint8_t c = (uint8_t)*at, next = at + 1 < end ? (uint8_t)at[1] : 0;
-	return c < 0x20 || c == 0x7f || (c == 0xc2 && next < 0xa0);
+	uint8_t c = (uint8_t)*at;
+
+	if (c == 0xc2 && at + 1 < end && (uint8_t)at[1] < 0xa0)
+		return 2;
+	return c < 0x20 || c == 0x7f ? 1 : 0;
 }
 
-// Between quotes; `plain` leaves alone only ASCII.
-static void add_quoted(struct text *text, const char *at, size_t size, bool ascii)
+// Between quotes and on one line.
+static void add_quoted(struct text *text, const char *at, size_t size, bool ascii_alone)
 {
 	const char *end = at + size;
 
 	add(text, "\"", 1);
-	for (; at < end && !text->cut; at++) {
-		if (*at == '"' || *at == '\\')
-			add_format(text, "\\%c", *at);
-		else if (*at == '\n')
+	while (at < end && !text->cut) {
+		size_t escaped = control_size(at, end);
+		if (ascii_alone && (uint8_t)*at >= 0x80)
+			escaped = 1;
+
+		if (*at == '\n') {
 			add(text, "\\n", 2);
-		else if (is_control(at, end) || (ascii && (uint8_t)*at >= 0x80))
-			add_format(text, "\\x%02x", (uint8_t)*at);
-		else
-			add(text, at, 1);
+			at++;
+		} else if (escaped) {
+			for (; escaped; escaped--)
+				add_format(text, "\\x%02x", (uint8_t)*at++);
+		} else {
+			if (*at == '"' || *at == '\\')
+				add(text, "\\", 1);
+			add(text, at++, 1);
+		}
 	}
 	add(text, "\"", 1);
 }
