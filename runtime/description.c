@@ -265,7 +265,8 @@ static uint32_t intern(const struct noh_message_type *type, int depth, struct pr
 		if (!same)
 			refuse_namesake(problem, known, signature, type->answer);
 		else if (!(same = lies_alike(&known->type, type)))
-			refuse(problem, -EEXIST, "two messages %s have their fields elsewhere",
+			refuse(problem, -EEXIST,
+			       "two messages called %s have the same fields in other places",
 			       type->name);
 		free(signature);
 		if (!same)
