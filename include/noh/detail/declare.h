@@ -77,6 +77,13 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 		size_t count;             \
 	} name;
 
+// lld drops sections that only the linker's own symbols point to, unless told.
+#if __has_attribute(retain)
+#define NOH_RETAIN used, retain
+#else
+#define NOH_RETAIN used
+#endif
+
 // The size of a message without fields is 0, also in C++, where its struct has one byte.
 #define NOH_DESCRIPTION(linkage, list, message, answered, ...)        \
 	linkage const struct noh_field message##_message_fields[] = { \
@@ -90,7 +97,7 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 		.fields = message##_message_fields,                   \
 		.answer = answered};                                  \
 	static const struct noh_message_seen message##_message_seen   \
-		__attribute__((section(#list), used)) = {&message##_message, #__VA_ARGS__}
+		__attribute__((section(#list), NOH_RETAIN)) = {&message##_message, #__VA_ARGS__}
 #define NOH_DESCRIBE(message, field) NOH_DESCRIBE_X(message, NOH_STRIP field)
 #define NOH_DESCRIBE_X(...) NOH_OVER(NOH_DESCRIBE, __VA_ARGS__)
 #define NOH_DESCRIBE3(m, kind, name) \
