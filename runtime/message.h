@@ -40,15 +40,30 @@ static inline size_t message_size(const struct message_info *info, const void *b
 	return info->flat ? info->type.size : message_deep_size(info, body);
 }
 
+static inline void message_copy_ends(void *block, const void *body, size_t size, size_t end)
+{
+	memcpy(block, body, end);
+	memcpy((char *)block + size - end, (const char *)body + size - end, end);
+}
+
 /* Makes a deep copy in `block`, which has message_size() bytes aligned to 8, and needs nothing of
  * the original. A NULL str becomes "". Bytes are retained, or copied if nobody owns them. Each
  * owned moves into the copy: the original must not drop it any more. */
 static inline void message_copy(const struct message_info *info, void *block, const void *body)
 {
-	if (info->flat)
-		memcpy(block, body, info->type.size);
-	else
+	size_t size = info->type.size;
+
+	// Most messages are two to four words: the first half and the last, which may overlap, cost
+	// less than a call.
+	if (!info->flat) {
 		message_deep_copy(info, block, body);
+	} else if (size >= 8 && size <= 16) {
+		message_copy_ends(block, body, size, 8);
+	} else if (size > 16 && size <= 32) {
+		message_copy_ends(block, body, size, 16);
+	} else {
+		memcpy(block, body, size);
+	}
 }
 
 /* Releases what a copy holds, before its block is freed: bytes, and owned by their `drop`. */

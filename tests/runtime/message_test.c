@@ -96,6 +96,30 @@ Test(message, needs_no_more_than_its_struct_when_flat)
 	release(INFO(line), copy);
 }
 
+NOH_MESSAGE(size_1, (flag, a));
+NOH_MESSAGE(size_3, (flag, a), (flag, b), (flag, c));
+NOH_MESSAGE(size_8, (u64, a));
+NOH_MESSAGE(size_9, (one, size_8, a), (flag, b));
+NOH_MESSAGE(size_24, (u64, a), (u64, b), (u64, c));
+NOH_MESSAGE(size_32, (one, size_24, a), (u64, b));
+NOH_MESSAGE(size_40, (one, size_32, a), (u64, b));
+
+Test(message, copies_flat_ones_of_any_size)
+{
+	const struct message_info *infos[] = {INFO(size_1),  INFO(size_3), INFO(size_8),
+					      INFO(size_9),  INFO(point),  INFO(size_24),
+					      INFO(size_32), INFO(size_40)};
+	char body[40];
+
+	for (size_t i = 0; i < sizeof(body); i++)
+		body[i] = (char)(i + 1);
+	for (size_t i = 0; i < 8; i++) {
+		char *copy = copy_of(infos[i], body);
+		cr_expect_eq(memcmp(copy, body, infos[i]->type.size), 0, "%s", infos[i]->type.name);
+		free(copy);
+	}
+}
+
 Test(message, may_have_no_fields)
 {
 	struct quit quit;
