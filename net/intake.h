@@ -1,0 +1,33 @@
+/*
+ * Where what is read next goes: one large buffer that all connections of a poller read into, one
+ * after another, and that slices are cut from. So no connection holds a buffer while it is idle.
+ * Knows nothing of descriptors.
+ */
+#ifndef NET_INTAKE_H
+#define NET_INTAKE_H
+
+#include "mailbox/bytes.h"
+
+enum {
+	READ_LEAST = 2048,       // the space of a connection's first read
+	READ_MOST = 64 * 1024,   // what it grows to while reads come back full
+	INTAKE_BYTES = 64 * 1024 // of one buffer
+};
+
+struct intake {
+	struct noh_buffer *buffer; // NULL until the first read
+};
+
+/* Space for a read of at least READ_LEAST bytes, at most `size`; good until intake_take(). */
+uint8_t *intake_space(struct intake *intake, uint32_t size, size_t *ret_room);
+
+/* Cuts off what was read into the space: a slice that is borrowed until the next call of either. */
+noh_bytes intake_take(struct intake *intake, size_t size);
+
+/* How large the next read of a connection should be, after one of `got` in a space of `room`. */
+uint32_t intake_next_size(uint32_t size, size_t got, size_t room);
+
+/* Gives the buffer back. The slices stay. */
+void intake_finish(struct intake *intake);
+
+#endif
