@@ -6,6 +6,7 @@
 #   tests/fuzz/NAME.c             a libFuzzer program               entry fuzz/NAME, with NOH_FUZZ
 #   tests/samples/NAME.expected   the output of a sample            entry samples/NAME
 #   tests/samples/NAME.sh, .py    gets the folder of all programs   entry samples/NAME
+#   tests/samples/SAMPLE/NAME.sh, .py  the same, if SAMPLE is built
 #   tests/bench/...               the same as in a sample: NOUN_test.c with the parts of bench/load/,
 #                                 NAME.sh and NAME.py with the folder of all programs
 #   tests/support/*.c             linked into every Criterion and stress program
@@ -134,6 +135,17 @@ foreach(file IN LISTS sample_scripts)
   cmake_path(GET file STEM name)
   add_test(NAME samples/${name} COMMAND ${file} ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
   set_test(samples/${name} 300 RUN_SERIAL ON)
+endforeach()
+
+file(GLOB sample_scripts CONFIGURE_DEPENDS tests/samples/*/*.sh tests/samples/*/*.py)
+foreach(file IN LISTS sample_scripts)
+  cmake_path(GET file STEM name)
+  cmake_path(GET file PARENT_PATH folder)
+  cmake_path(GET folder FILENAME sample)
+  if(TARGET ${sample})
+    add_test(NAME samples/${sample}/${name} COMMAND ${file} ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+    set_test(samples/${sample}/${name} 300 RUN_SERIAL ON)
+  endif()
 endforeach()
 
 if(NOH_BENCH)
