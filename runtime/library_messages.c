@@ -3,6 +3,8 @@
 #define NOH_DEFINE_LIBRARY_MESSAGES
 #include <noh/noh.h>
 
+#include "runtime/own_messages.h"
+
 extern const struct noh_message_seen first_of_ours[] __asm__("__start_noh_library_messages")
 	__attribute__((visibility("hidden")));
 extern const struct noh_message_seen end_of_ours[] __asm__("__stop_noh_library_messages")

@@ -12,7 +12,6 @@ enum {
 	GROW_BY = 8192,    // slots made usable at once: 1 MiB
 	CACHE_BATCH = 128, // slots that move between a cache and the table at once
 	CACHE_MOST = 2 * CACHE_BATCH,
-	NO_SLOT = 0, // index 0 is never used, so 0 ends lists
 };
 
 struct slot *slot_table;
@@ -21,7 +20,7 @@ uint32_t slot_table_end;
 static pthread_once_t table_once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t table_free;      // a list through `elder`; guarded by table_lock
-static uint32_t table_fresh = 1; // slots from here to the end have never been used
+static uint32_t table_fresh = 1; // slots from here to the end have never been used; 0 ends lists
 
 static void reserve_table(void)
 {
@@ -56,13 +55,14 @@ static void make_fresh(struct slot *slot)
 	slot->home = ANY_WORKER;
 }
 
-static void refill(struct slot_cache *cache)
+// From the process to a depot, whose lock is held.
+static void refill_depot(struct slot_depot *depot)
 {
 	pthread_once(&table_once, reserve_table);
 	pthread_mutex_lock(&table_lock);
-	while (cache->count < CACHE_BATCH) {
+	for (int i = 0; i < CACHE_BATCH; i++) {
 		uint32_t index = table_free;
-		if (index != NO_SLOT) {
+		if (index) {
 			table_free = slot_table[index].elder;
 		} else {
 			if (table_fresh >= slot_table_end && !grow())
@@ -70,11 +70,26 @@ static void refill(struct slot_cache *cache)
 			index = table_fresh++;
 			make_fresh(&slot_table[index]);
 		}
+		slot_table[index].elder = depot->first;
+		depot->first = index;
+	}
+	pthread_mutex_unlock(&table_lock);
+}
+
+static void refill(struct slot_cache *cache)
+{
+	struct slot_depot *depot = cache->depot;
+	pthread_mutex_lock(&depot->lock);
+	if (!depot->first)
+		refill_depot(depot);
+	while (cache->count < CACHE_BATCH && depot->first) {
+		uint32_t index = depot->first;
+		depot->first = slot_table[index].elder;
 		slot_table[index].elder = cache->first;
 		cache->first = index;
 		cache->count++;
 	}
-	pthread_mutex_unlock(&table_lock);
+	pthread_mutex_unlock(&depot->lock);
 }
 
 struct slot *slot_take(struct slot_cache *cache)
@@ -87,22 +102,21 @@ struct slot *slot_take(struct slot_cache *cache)
 	struct slot *slot = &slot_table[cache->first];
 	cache->first = slot->elder;
 	cache->count--;
-	slot->elder = slot->younger = NO_SLOT;
+	slot->elder = slot->younger = 0;
 	return slot;
 }
 
 static void spill(struct slot_cache *cache, uint32_t keep)
 {
-	pthread_mutex_lock(&table_lock);
+	pthread_mutex_lock(&cache->depot->lock);
 	while (cache->count > keep) {
-		struct slot *slot = &slot_table[cache->first];
 		uint32_t index = cache->first;
-		cache->first = slot->elder;
+		cache->first = slot_table[index].elder;
 		cache->count--;
-		slot->elder = table_free;
-		table_free = index;
+		slot_table[index].elder = cache->depot->first;
+		cache->depot->first = index;
 	}
-	pthread_mutex_unlock(&table_lock);
+	pthread_mutex_unlock(&cache->depot->lock);
 }
 
 void slot_give(struct slot_cache *cache, struct slot *slot)
@@ -116,6 +130,25 @@ void slot_give(struct slot_cache *cache, struct slot *slot)
 void slot_flush(struct slot_cache *cache)
 {
 	spill(cache, 0);
+}
+
+void slot_depot_init(struct slot_depot *depot)
+{
+	pthread_mutex_init(&depot->lock, NULL);
+	depot->first = 0;
+}
+
+void slot_depot_finish(struct slot_depot *depot)
+{
+	pthread_mutex_lock(&table_lock);
+	while (depot->first) {
+		uint32_t index = depot->first;
+		depot->first = slot_table[index].elder;
+		slot_table[index].elder = table_free;
+		table_free = index;
+	}
+	pthread_mutex_unlock(&table_lock);
+	pthread_mutex_destroy(&depot->lock);
 }
 
 bool slot_advance(struct slot *slot)

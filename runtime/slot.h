@@ -10,6 +10,7 @@
 #ifndef NOH_RUNTIME_SLOT_H
 #define NOH_RUNTIME_SLOT_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -46,21 +47,23 @@ struct slot {
 	uint8_t kind;
 	int16_t home; // the worker that alone may run it, or ANY_WORKER
 	struct noh_runtime *runtime;
-	uint32_t elder, younger; // siblings, by slot index; only the parent touches them. In the
-				 // free list: the next
-	uint64_t bound;          // room for bounded mailboxes
-	uint64_t queued;
+	uint32_t elder,
+		younger;       // siblings, by slot index: the parent's. In the free list: the next
+	uint64_t queued;       // room for bounded mailboxes; a plain thread's sleeps on it
+	uint32_t throttled_by; // the overloaded receiver, by slot index; while it is throttled
+	uint32_t resume_us;    // when it may run all the same; microseconds, wrapping
 
 	// The owner's line: whoever runs the slot. (`ending` is advanced by others.)
 	_Alignas(CACHE_LINE) struct mailbox_out out;
 	struct envelope *saved; // newest of a ring of detached envelopes, or NULL
 	void *state;
-	const struct noh_actor_type *type;
+	const struct noh_actor_type *type; // NULL: nobody lives here
 	uint64_t parent;
 	struct extras *extras;   // made on first need
-	struct slot *queue_next; // in a worker's home queue, the inject queue or the throttled list
+	struct slot *queue_next; // in a home queue, the inject queue or the throttled list
 	uint32_t ending;         // generation * 4 + how: killed or shut down; acts between messages
-	uint32_t flags;          // enum slot_state, and the SLOT_ flags
+	uint16_t flags;          // enum slot_state, and the SLOT_ flags
+	uint8_t throttle_step;   // how often in a row it was throttled
 };
 
 _Static_assert(sizeof(struct slot) == 2 * CACHE_LINE, "a slot is two cache lines");
@@ -134,23 +137,36 @@ static inline enum slot_state slot_state(const struct slot *slot)
 
 static inline void slot_set_state(struct slot *slot, enum slot_state state)
 {
-	slot->flags = (slot->flags & ~(uint32_t)SLOT_STATE_MASK) | state;
+	slot->flags = (uint16_t)((slot->flags & ~SLOT_STATE_MASK) | state);
 }
 
-// A thread's free slots; the rest are in the table, under a mutex.
-struct slot_cache {
-	uint32_t first, count; // a list through `elder`
+// The free slots of one runtime. A slot stays with its runtime until that ends, since a worker may
+// still be running it when its next tenant moves in.
+struct slot_depot {
+	pthread_mutex_t lock;
+	uint32_t first; // a list through `elder`; 0 ends it
 };
 
-/* Any thread, with a cache of its own. A free slot: empty, idle, with the generation its next
- * tenant will have. NULL when 67 million actors live. */
+// A worker's share of them.
+struct slot_cache {
+	struct slot_depot *depot;
+	uint32_t first, count;
+};
+
+void slot_depot_init(struct slot_depot *depot);
+/* Gives all to the process. No worker of the runtime runs any more, and all caches have been
+ * flushed. */
+void slot_depot_finish(struct slot_depot *depot);
+
+/* The cache's thread. A free slot: empty, with the generation its next tenant will have. NULL when
+ * 67 million actors live. */
 struct slot *slot_take(struct slot_cache *cache);
 
-/* Any thread. The slot's tenant is gone, its generation has been advanced, and the mailbox went
- * idle (stale mail may still arrive and is then run as dead letters). */
+/* The cache's thread. The slot's tenant is gone and its generation has been advanced. Stale mail
+ * may still arrive, or be in it: whoever runs the slot finds that it is nobody's. */
 void slot_give(struct slot_cache *cache, struct slot *slot);
 
-/* Gives the cache back to the table. */
+/* Gives the cache back to the depot. */
 void slot_flush(struct slot_cache *cache);
 
 /* Owner only. Ends the handles of the tenant. False if the slot has no generation left: it must

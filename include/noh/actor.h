@@ -64,6 +64,7 @@ struct noh_actor_type {
 	const char *name;
 	size_t state_size;
 	const struct noh_message_type *const *accepts; // ends with NULL; of a fiber NULL
+	const struct noh_message_type *const *asks; // requests whose outcome it handles; likewise
 	enum noh_handled (*receive)(void *state, const struct noh_delivery *in);
 	void (*run)(void *state);
 	struct noh_limits limits;

@@ -143,11 +143,14 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 	}                                                                                          \
 	static const struct noh_message_type *const type##_accepts[] = {                           \
 		NOH_EACH(NOH_ACCEPT, type, __VA_ARGS__) NULL};                                     \
+	static const struct noh_message_type *const type##_asks[] = {                              \
+		NOH_EACH(NOH_ASKS, type, __VA_ARGS__) NULL};                                       \
 	extern const struct noh_actor_type type##_actor;                                           \
 	const struct noh_actor_type type##_actor = {.abi = NOH_ABI,                                \
 						    .name = #type,                                 \
 						    .state_size = sizeof(struct type),             \
 						    .accepts = type##_accepts,                     \
+						    .asks = type##_asks,                           \
 						    .receive = type##_receive,                     \
 						    .run = NULL,                                   \
 						    .limits = {NOH_STRIP options}}
@@ -166,6 +169,10 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 #define NOH_ACCEPT_X(...) NOH_OVER(NOH_ACCEPT, __VA_ARGS__)
 #define NOH_ACCEPT3(actor, message, handler) &message##_message,
 #define NOH_ACCEPT4(actor, request, then, handler)
+#define NOH_ASKS(actor, entry) NOH_ASKS_X(actor, NOH_STRIP entry)
+#define NOH_ASKS_X(...) NOH_OVER(NOH_ASKS, __VA_ARGS__)
+#define NOH_ASKS3(actor, message, handler)
+#define NOH_ASKS4(actor, request, then, handler) &request##_message,
 
 #define NOH_DEFINE_FIBER(type, options, function)                                      \
 	static void type##_run(void *noh_state)                                        \
@@ -181,6 +188,7 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 						    .name = #type,                     \
 						    .state_size = sizeof(struct type), \
 						    .accepts = NULL,                   \
+						    .asks = NULL,                      \
 						    .receive = NULL,                   \
 						    .run = type##_run,                 \
 						    .limits = {NOH_STRIP options}}

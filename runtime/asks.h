@@ -1,0 +1,27 @@
+/* Open asks of an actor: their table, their deadlines, their answers. And the actor's one alarm. */
+#ifndef NOH_RUNTIME_ASKS_H
+#define NOH_RUNTIME_ASKS_H
+
+#include "runtime/post.h"
+
+/* All: whoever runs the slot. */
+
+/* Opens an ask of the running actor and sends the request; the id is what the answer will carry. */
+uint64_t asks_open(struct worker *worker, noh_actor to, const struct noh_message_type *request,
+		   const void *body, int64_t within_ms, uint64_t tag);
+
+/* An answer has come. Closes its ask and says what to tell the asker. False: there is no such ask
+ * any more. The body is the envelope's. */
+bool asks_take_answer(struct worker *worker, struct slot *slot, struct envelope *envelope,
+		      struct noh_outcome *outcome, struct noh_delivery *in);
+
+/* Makes the actor's alarm ring at this time, or earlier. */
+void asks_alarm_at(struct worker *worker, struct slot *slot, uint64_t deadline_ns);
+
+/* It rings: ends the asks and the wait whose time is over. */
+void asks_alarm(struct worker *worker, struct slot *slot);
+
+/* The life ends: no answer reaches the next one, and requests it took and did not answer fail. */
+void asks_drop(struct worker *worker, struct slot *slot);
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * What an actor has beyond its slot, made on first need: its children, timers and connections,
+ * asks, monitors, name. An idle actor without any of these has none. Touched by whoever runs the
+ * actor, and by nobody else.
+ */
+#ifndef NOH_RUNTIME_EXTRAS_H
+#define NOH_RUNTIME_EXTRAS_H
+
+#include "runtime/seams.h"
+#include "runtime/slot.h"
+
+// An open ask of this actor. Its id is sequence << 20 | place in the table.
+struct ask {
+	uint64_t id; // 0: free
+	uint64_t deadline_ns;
+	uint64_t tag;
+	uint32_t request_id, answer_id;
+	uint32_t next_free;
+};
+
+enum { ASK_PLACE_BITS = 20 };
+
+struct ask_table {
+	struct ask *asks;
+	uint32_t room, open, free, used;
+	uint64_t sequence;
+	uint64_t alarm_ns; // when the alarm rings; UINT64_MAX: no alarm
+	struct alarm *alarm;
+};
+
+// A monitor that this actor has set.
+struct watch {
+	uint64_t id, target;
+};
+
+// A monitor that somebody has set on this actor.
+struct watcher {
+	uint64_t id, who;
+	bool until_gone;
+};
+
+// A request that this actor took by noh_reply_later() and that is not answered yet.
+struct taken_request {
+	uint64_t asker, ask;
+};
+
+// A growing array; each kind of list here is short.
+#define LIST_OF(type)                 \
+	struct {                      \
+		type *at;             \
+		uint32_t count, room; \
+	}
+
+// How the life that is ending ends; kept while the actor waits for its children.
+struct ending {
+	int why; // enum noh_why
+	int64_t code;
+	char *reason; // ours
+	bool killed;
+};
+
+struct extras {
+	uint32_t restarts;
+	char *last_failure;
+	const char *name;
+
+	uint32_t youngest; // child, by slot index; the others through its `elder`
+	uint32_t child_count;
+
+	struct owned *owned; // timers, connections, allocations
+	struct kept_bytes *kept;
+	struct ask_table asks;
+	LIST_OF(struct watch) watches;
+	LIST_OF(struct watcher) watchers;
+	LIST_OF(struct taken_request) taken;
+	uint64_t next_watch;
+
+	struct fiber *fiber;
+	struct ending ending;
+};
+
+/* Whoever runs the slot. */
+struct extras *extras_of(struct slot *slot);
+void extras_free(struct slot *slot);
+
+#define list_add(list, ...)                                                                      \
+	do {                                                                                     \
+		if ((list)->count == (list)->room) {                                             \
+			(list)->room = (list)->room ? 2 * (list)->room : 4;                      \
+			(list)->at =                                                             \
+				must_reallocate((list)->at, (list)->room * sizeof(*(list)->at)); \
+		}                                                                                \
+		(list)->at[(list)->count++] = (__VA_ARGS__);                                     \
+	} while (0)
+
+// Order does not matter in these lists.
+#define list_remove_at(list, index) ((list)->at[index] = (list)->at[--(list)->count])
+
+#endif

@@ -1,0 +1,59 @@
+/* Failing and ending: how a handler or a fiber gets from deep in a call to its end. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <noh/noh.h>
+
+#include "runtime/fibers.h"
+#include "runtime/recorder.h"
+#include "runtime/worker.h"
+
+static char thread_failure[512];
+
+const char *noh_vformat(const char *format, va_list arguments)
+{
+	struct worker *worker = this_worker;
+	char *text = worker ? worker->failure : thread_failure;
+	vsnprintf(text, worker ? sizeof(worker->failure) : sizeof(thread_failure), format,
+		  arguments);
+	return text;
+}
+
+void noh_note_failure(const char *text)
+{
+	struct worker *worker = this_worker;
+	if (worker && text != worker->failure)
+		snprintf(worker->failure, sizeof(worker->failure), "%s", text);
+}
+
+void noh_fail(const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	const char *reason = noh_vformat(format, arguments);
+	va_end(arguments);
+
+	struct worker *worker = this_worker;
+	if (!worker && recorder_here())
+		recorder_fail(reason);
+	if (!worker || !worker->running) {
+		runtime_log(worker ? worker->runtime : NULL, NOH_ERROR,
+			    "noh_fail outside an actor: %s", reason);
+		abort();
+	}
+	if (worker->fiber)
+		fiber_fail(worker);
+	_longjmp(worker->failed, 1); // to worker_run()
+}
+
+void noh_end(int code, const char *reason)
+{
+	struct worker *worker = worker_of_call("noh_end");
+	if (worker->end_asked)
+		return; // the first one counts
+	worker->end_asked = true;
+	worker->end_code = code;
+	worker->end_reason = reason && *reason ? strdup(reason) : NULL;
+}

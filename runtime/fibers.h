@@ -1,0 +1,48 @@
+/* Fiber actors: functions that wait, each on a stack of its own. What the turn tells them, and how
+ * they start and end. */
+#ifndef NOH_RUNTIME_FIBERS_H
+#define NOH_RUNTIME_FIBERS_H
+
+#include "runtime/post.h"
+
+struct fiber;
+
+/* All but fiber_ask(): whoever runs the slot, on the worker's own stack. */
+
+/* A life of a fiber begins: runs it until it waits. */
+void fiber_create(struct worker *worker, struct slot *slot);
+
+/* Its life ends, wherever it waits: runs what it deferred, answers what it left unanswered, takes
+ * its stack. */
+void fiber_destroy(struct worker *worker, struct slot *slot);
+
+/* A message has come: goes on with the fiber if it waits for this one, else saves it. */
+void fiber_offer(struct worker *worker, struct slot *slot, struct envelope *envelope);
+
+/* noh_stop() has come. */
+void fiber_stop_asked(struct worker *worker, struct slot *slot);
+
+/* The mail is used up. True if the fiber only wanted to look, and went on. */
+bool fiber_only_looks(struct worker *worker, struct slot *slot);
+
+/* Goes on with a fiber that had yielded. */
+void fiber_yielded(struct worker *worker, struct slot *slot);
+
+/* When its wait is over; UINT64_MAX if it has no limit, or is no fiber. */
+uint64_t fiber_deadline(const struct slot *slot);
+void fiber_time_over(struct worker *worker, struct slot *slot);
+
+/* The ask it waits for has ended with an error, without an answer. */
+void fiber_ask_over(struct worker *worker, struct slot *slot, int err);
+
+/* The running fiber. */
+int fiber_ask(struct worker *worker, noh_actor to, const struct noh_message_type *request,
+	      const void *body, int64_t within_ms, const void **ret_answer);
+
+/* The running fiber waits until CONTROL_WAKE reaches it. */
+void fiber_wait_for_wake(void);
+
+/* The running fiber fails: its stack is left and never returned to. */
+_Noreturn void fiber_fail(struct worker *worker);
+
+#endif

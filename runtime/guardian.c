@@ -1,0 +1,165 @@
+/*
+ * The guardian and the root. When the root ends, the guardian shuts down whatever else lives, in
+ * order; a deadline, kept by an alarm of its own, kills what has not ended by then, and says who
+ * that was.
+ */
+#include "runtime/guardian.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <noh/noh.h>
+
+#include "runtime/life.h"
+#include "runtime/own_messages.h"
+
+enum { AFTER_KILL_MS = 1000, NAMED_MOST = 8 };
+
+// ---- the root: a fiber that calls the user's function
+
+struct root {
+	int (*function)(void *);
+	void *argument;
+};
+
+static void run_root(void *state)
+{
+	struct root *root = (struct root *)state;
+	int status = root->function(root->argument);
+	worker_here()->runtime->status = status < 0 || status > 125 ? 1 : status;
+}
+
+static const struct noh_actor_type root_actor_type = {
+	.abi = NOH_ABI, .name = "root", .state_size = sizeof(struct root), .run = run_root};
+
+int noh_wait_for_stop(void)
+{
+	struct worker *worker = worker_of_call("noh_wait_for_stop");
+	struct noh_runtime *runtime = worker->runtime;
+
+	ck_pr_store_64(&runtime->waiter, worker->self);
+	ck_pr_fence_memory(); // pairs with guardian_stop_asked(): the waiter before, the look after
+	while (!ck_pr_load_32(&runtime->stop_asked))
+		noh_receive(-1, noh_stop_asked);
+	return (int)ck_pr_load_32(&runtime->stop_asked) - 1;
+}
+
+void noh_shutdown(void)
+{
+	runtime_ask_to_stop(worker_of_call("noh_shutdown")->runtime, 0);
+}
+
+void runtime_ask_to_stop(struct noh_runtime *runtime, int signal_number)
+{
+	if (swap_if_32(&runtime->stop_asked, 0, (uint32_t)signal_number + 1))
+		post_control(runtime->guardian, CONTROL_STOP_ASKED, 0, NULL, 0);
+}
+
+// ---- the guardian
+
+static void name_the_living(struct noh_runtime *runtime, struct slot *parent, uint32_t *named)
+{
+	for (uint32_t index = parent->extras ? parent->extras->youngest : 0;
+	     index && *named < NAMED_MOST; index = slot_table[index].elder) {
+		// Read while they may run: only the type, which does not change as long as they are
+		// our children.
+		const struct noh_actor_type *type =
+			(const struct noh_actor_type *)ck_pr_load_ptr(&slot_table[index].type);
+		runtime_log(runtime, NOH_ERROR, "%s@%u has not ended in time",
+			    type ? type->name : "?", index);
+		++*named;
+	}
+}
+
+static enum noh_handled guardian_receive(void *state, const struct noh_delivery *in)
+{
+	(void)state;
+	(void)in;
+	return NOH_NOT_UNDERSTOOD;
+}
+
+const struct noh_actor_type guardian_actor_type = {
+	.abi = NOH_ABI, .name = "guardian", .state_size = 0, .receive = guardian_receive};
+
+static void start_deadline(struct worker *worker, int64_t ms)
+{
+	struct noh_runtime *runtime = worker->runtime;
+	runtime->seams->time->set(runtime_now_ns(runtime) + (uint64_t)ms * 1000000,
+				  &noh_alarm_message);
+}
+
+static void shut_down(struct worker *worker)
+{
+	struct noh_runtime *runtime = worker->runtime;
+	if (runtime->deadline_phase)
+		return;
+	runtime->deadline_phase = 1;
+	start_deadline(worker, runtime->shutdown_ms);
+}
+
+bool guardian_alarm(struct worker *worker, struct slot *slot)
+{
+	struct noh_runtime *runtime = worker->runtime;
+	uint32_t named = 0;
+	if (slot->type != &guardian_actor_type)
+		return false;
+
+	name_the_living(runtime, slot, &named);
+	runtime->status = 1;
+	if (runtime->deadline_phase++ == 1) {
+		post_ending(runtime->guardian, ENDING_KILL);
+		start_deadline(worker, AFTER_KILL_MS);
+	} else {
+		// Somebody does not return from a handler: no thread can be ended in order any
+		// more.
+		runtime_log(runtime, NOH_ERROR, "gives up: a handler does not return");
+		_exit(1);
+	}
+	return true;
+}
+
+void guardian_stop_asked(struct worker *worker, struct slot *slot)
+{
+	struct noh_runtime *runtime = worker->runtime;
+	(void)slot;
+
+	shut_down(worker);
+	ck_pr_fence_memory(); // pairs with noh_wait_for_stop()
+	uint64_t waiter = ck_pr_load_64(&runtime->waiter);
+	if (waiter)
+		deliver(waiter, 0, &noh_stop_asked_message, &(struct noh_stop_asked){}, NULL);
+	if (waiter != runtime->root)
+		post_ending(runtime->root, ENDING_SHUTDOWN);
+}
+
+void guardian_child_ended(struct worker *worker, struct slot *slot, uint64_t child,
+			  const struct child_ended *ended)
+{
+	struct noh_runtime *runtime = worker->runtime;
+	(void)slot;
+
+	// The others are logged where they failed; nobody depends on them.
+	if (ended->in_limbo)
+		post_control(child, CONTROL_LET_GO, 0, NULL, 0);
+	if (child != runtime->root)
+		return;
+	if (ended->why == NOH_WHY_FAILED || ended->why == NOH_WHY_KILLED)
+		runtime->status = 1;
+	shut_down(worker);
+	post_ending(runtime->guardian, ENDING_SHUTDOWN);
+}
+
+void guardian_gone(struct noh_runtime *runtime)
+{
+	ck_pr_store_32(&runtime->ended, 1);
+	wake_everybody(runtime);
+}
+
+void guardian_start(struct noh_runtime *runtime, int (*function)(void *), void *argument)
+{
+	struct root root = {function, argument};
+	runtime->guardian = spawn_in(runtime, &guardian_actor_type, &root, NULL, 0, true).id;
+	runtime->root =
+		spawn_in(runtime, &root_actor_type, &root, NULL, runtime->guardian, true).id;
+}

@@ -1,0 +1,370 @@
+/*
+ * Lives: how an actor moves into its slot, fails, ends, and leaves.
+ *
+ * An end has three steps. First the actor itself: noh_stopping, its fiber's stack. Then its
+ * children: they are shut down, and the actor stays until the last has ended (state ENDING), so
+ * that a tree goes leaves first. Then what it owned is released, who watches is told, the handle
+ * ends, and the parent is sent CONTROL_ENDED: it unlinks the child and gives the slot free. From
+ * that message on the slot may have a new tenant, so nothing of it may be touched but through the
+ * mailbox, whose next envelopes are stale ones or the new tenant's first.
+ *
+ * An actor that keeps its place skips the last step: it tells its parent and waits in LIMBO, its
+ * mail saved, to be restarted or let go.
+ */
+#include "runtime/life.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <noh/noh.h>
+
+#include "runtime/asks.h"
+#include "runtime/dead.h"
+#include "runtime/fibers.h"
+#include "runtime/guardian.h"
+#include "runtime/memory.h"
+#include "runtime/saved.h"
+#include "runtime/trace.h"
+#include "runtime/turn.h"
+#include "runtime/watches.h"
+
+struct extras *extras_of(struct slot *slot)
+{
+	if (!slot->extras) {
+		slot->extras = must_allocate_zeroed(sizeof(*slot->extras));
+		slot->extras->asks.alarm_ns = UINT64_MAX;
+	}
+	return slot->extras;
+}
+
+void extras_free(struct slot *slot)
+{
+	struct extras *extras = slot->extras;
+	if (!extras)
+		return;
+	free(extras->last_failure);
+	free(extras->ending.reason);
+	free(extras->asks.asks);
+	free(extras->watches.at);
+	free(extras->watchers.at);
+	free(extras->taken.at);
+	free(extras);
+	slot->extras = NULL;
+}
+
+// ---- beginning
+
+static void start(struct worker *worker, struct slot *slot)
+{
+	struct extras *extras = slot->extras;
+
+	if (slot->type->run) {
+		fiber_create(worker, slot);
+		return;
+	}
+	struct noh_start start = {
+		.restarts = extras ? extras->restarts : 0,
+		.last_failure = extras && extras->last_failure ? extras->last_failure : ""};
+	turn_give(worker, slot, &noh_start_message, &start);
+}
+
+void life_begin(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	struct spawn *spawn = (struct spawn *)envelope->body;
+
+	slot->state = spawn->state;
+	slot->parent = spawn->parent;
+	slot->flags = SLOT_ALIVE | (spawn->type->run ? SLOT_FIBER : 0);
+	if (spawn->more) {
+		if (spawn->more->name)
+			extras_of(slot)->name = spawn->more->name;
+		if (spawn->more->keeps_place)
+			slot->flags |= SLOT_KEEPS_PLACE;
+		if (spawn->more->watch)
+			list_add(&extras_of(slot)->watchers,
+				 (struct watcher){spawn->more->watch, spawn->more->watcher, true});
+		free((void *)spawn->more);
+	}
+	worker->self = slot_handle(slot);
+	start(worker, slot);
+}
+
+// ---- leaving
+
+static void release_owned(struct worker *worker, struct slot *slot)
+{
+	struct extras *extras = slot->extras;
+
+	asks_drop(worker, slot);
+	watches_drop(slot);
+	while (extras->owned) {
+		struct owned *owned = extras->owned;
+		disown(owned);
+		owned->release(owned);
+	}
+	kept_drop_all(extras);
+}
+
+static void tell_parent(uint64_t parent, uint64_t self, const struct ending *ending, bool in_limbo)
+{
+	struct child_ended ended = {.why = ending->why,
+				    .code = ending->code,
+				    .reason = ending->reason ? strdup(ending->reason) : NULL,
+				    .in_limbo = in_limbo};
+	post_control(parent, CONTROL_ENDED, self, &ended, sizeof(ended));
+}
+
+// The last step: from here on the slot is nobody's.
+static void leave(struct worker *worker, struct slot *slot, const struct ending *ended)
+{
+	uint64_t self = slot_handle(slot), parent = slot->parent;
+	struct ending ending = *ended;
+
+	state_free(slot->type, slot->state);
+	slot->state = NULL;
+	slot->home = ANY_WORKER;
+	ck_pr_store_8(&slot->overloaded, 0);
+	slot->throttle_step = 0;
+	slot->flags = SLOT_FREE;
+	ck_pr_store_ptr(&slot->type, NULL);
+	slot_advance(slot);
+	worker->self = 0;
+	worker->statistics.ended++;
+
+	saved_dead(worker->runtime, slot, self, "ended before it was handled");
+	if (slot->extras) {
+		watchers_tell(slot, self, &ending, false, true);
+		slot->extras->ending.reason = NULL;
+		extras_free(slot);
+	}
+	if (parent)
+		tell_parent(parent, self, &ending, false);
+	free(ending.reason);
+}
+
+static void go_into_limbo(struct slot *slot, const struct ending *ending)
+{
+	uint64_t self = slot_handle(slot);
+	uint32_t asked = ck_pr_load_32(&slot->ending);
+
+	state_free(slot->type, slot->state);
+	slot->state = NULL;
+	slot_set_state(slot, SLOT_LIMBO);
+	// A kill has had its effect on this life; one that comes from now on means the place.
+	swap_if_32(&slot->ending, asked, 0);
+	tell_parent(slot->parent, self, ending, true);
+}
+
+// The children are gone.
+static void finish(struct worker *worker, struct slot *slot, const struct ending *ending)
+{
+	bool comes_back = slot->flags & SLOT_KEEPS_PLACE && ending->why != NOH_WHY_SHUTDOWN;
+
+	if (slot->extras)
+		release_owned(worker, slot);
+	if (slot->type == &guardian_actor_type)
+		guardian_gone(worker->runtime);
+	if (comes_back) {
+		if (ending != &extras_of(slot)->ending)
+			slot->extras->ending = *ending;
+		go_into_limbo(slot, &slot->extras->ending);
+	} else {
+		leave(worker, slot, ending);
+	}
+}
+
+static void end_children(struct extras *extras, uint32_t how)
+{
+	for (uint32_t index = extras->youngest; index; index = slot_table[index].elder)
+		post_ending(handle_of(index, ck_pr_load_32(&slot_table[index].generation)), how);
+}
+
+void life_end_rest(struct worker *worker, struct slot *slot)
+{
+	struct ending ending = worker->ending;
+	worker->ending = (struct ending){0};
+	worker->stopping = worker->end_asked = false;
+
+	if (slot->extras) {
+		slot->extras->ending = ending;
+		if (slot->extras->child_count)
+			end_children(slot->extras, ENDING_SHUTDOWN);
+		else
+			finish(worker, slot, &slot->extras->ending);
+		return;
+	}
+	finish(worker, slot, &ending);
+}
+
+void life_end(struct worker *worker, struct slot *slot, int why, int64_t code, const char *reason)
+{
+	if (slot_state(slot) != SLOT_ALIVE)
+		return;
+
+	slot_set_state(slot, SLOT_ENDING);
+	worker->ending = (struct ending){
+		.why = why, .code = code, .reason = reason && *reason ? strdup(reason) : NULL};
+	if (trace_on)
+		trace_end(worker->self, slot->type, why, reason);
+
+	if (slot->flags & SLOT_FIBER) {
+		fiber_destroy(worker, slot);
+	} else if (why != NOH_WHY_KILLED) {
+		// Should it fail, turn_failed() goes on with the rest.
+		struct noh_stopping stopping = {
+			.why = why, .reason = worker->ending.reason ? worker->ending.reason : ""};
+		worker->stopping = true;
+		turn_give(worker, slot, &noh_stopping_message, &stopping);
+	}
+	life_end_rest(worker, slot);
+}
+
+void life_ending_asked(struct worker *worker, struct slot *slot)
+{
+	uint32_t how = ck_pr_load_32(&slot->ending) & 3;
+
+	switch (slot_state(slot)) {
+	case SLOT_ALIVE:
+		if (how == ENDING_KILL)
+			life_end(worker, slot, NOH_WHY_KILLED, 0, "killed");
+		else
+			life_end(worker, slot, NOH_WHY_SHUTDOWN, 0, "shutdown");
+		break;
+	case SLOT_ENDING:
+		if (how == ENDING_KILL && !slot->extras->ending.killed) {
+			slot->extras->ending.killed = true;
+			end_children(slot->extras, ENDING_KILL);
+		}
+		break;
+	case SLOT_LIMBO:
+		life_let_go(worker, slot);
+		break;
+	case SLOT_FREE:
+		break;
+	}
+}
+
+// ---- children
+
+static void unlink_child(struct extras *extras, uint32_t index)
+{
+	struct slot *child = &slot_table[index];
+	if (child->younger)
+		slot_table[child->younger].elder = child->elder;
+	else
+		extras->youngest = child->elder;
+	if (child->elder)
+		slot_table[child->elder].younger = child->younger;
+	extras->child_count--;
+}
+
+void child_slot_free(uint64_t handle)
+{
+	struct slot *slot = &slot_table[handle_index(handle)];
+	if (!ck_pr_load_32(&slot->generation))
+		return; // its generations are used up: retired
+
+	struct worker *worker = this_worker;
+	struct noh_runtime *runtime = (struct noh_runtime *)ck_pr_load_ptr(&slot->runtime);
+	if (worker && worker->runtime == runtime) {
+		slot_give(&worker->slots, slot);
+		return;
+	}
+	struct slot_cache cache = {.depot = &runtime->slots};
+	slot_give(&cache, slot);
+	slot_flush(&cache);
+}
+
+// What the parent makes of it, if it still lives.
+static void hear_of_child(struct worker *worker, struct slot *slot, uint64_t child,
+			  struct child_ended *ended)
+{
+	if (slot->type == &guardian_actor_type) {
+		guardian_child_ended(worker, slot, child, ended);
+		return;
+	}
+	if (watches_include(slot, child))
+		return; // its monitor tells it
+
+	if (slot->type->accepts && accepts(slot->type, &noh_down_message)) {
+		// The handler may fail and not come back here: what it reads is scratch.
+		const char *reason = ended->reason ? ended->reason : "";
+		char *copy = scratch_alloc(&worker->scratch, strlen(reason) + 1);
+		strcpy(copy, reason);
+		free(ended->reason);
+		ended->reason = NULL;
+		struct noh_down down = {.who = {child},
+					.why = ended->why,
+					.code = ended->code,
+					.reason = copy,
+					.restarting = ended->in_limbo};
+		turn_give(worker, slot, &noh_down_message, &down);
+	} else if (ended->why == NOH_WHY_FAILED) {
+		turn_fail(worker, slot, ended->reason ? ended->reason : "a child failed");
+	} else if (ended->in_limbo) {
+		post_control(child, CONTROL_LET_GO, worker->self, NULL, 0);
+	}
+}
+
+void life_child_ended(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	struct child_ended *ended = (struct child_ended *)envelope->body;
+	uint64_t child = envelope->sender;
+
+	if (!ended->in_limbo) {
+		unlink_child(slot->extras, handle_index(child));
+		child_slot_free(child);
+	}
+	if (slot_state(slot) == SLOT_ALIVE)
+		hear_of_child(worker, slot, child, ended);
+	else if (ended->in_limbo)
+		post_control(child, CONTROL_LET_GO, 0, NULL, 0);
+	free(ended->reason);
+
+	if (slot_state(slot) == SLOT_ENDING && !slot->extras->child_count)
+		finish(worker, slot, &slot->extras->ending);
+}
+
+// ---- a place that is kept
+
+static void restart_now(struct worker *worker, struct slot *slot, void *state)
+{
+	struct extras *extras = extras_of(slot);
+
+	watchers_tell(slot, worker->self, &extras->ending, true, false);
+	extras->restarts++;
+	free(extras->last_failure);
+	extras->last_failure = extras->ending.reason;
+	extras->ending = (struct ending){0};
+	slot->state = state;
+	slot_set_state(slot, SLOT_ALIVE);
+	start(worker, slot);
+}
+
+void life_restart(struct worker *worker, struct slot *slot, void *state)
+{
+	if (!(slot->flags & SLOT_KEEPS_PLACE) || slot_state(slot) == SLOT_ENDING) {
+		state_free(slot->type, state);
+		return;
+	}
+	if (slot_state(slot) == SLOT_ALIVE) {
+		life_end(worker, slot, NOH_WHY_FAILED, 0, "restarted by its parent");
+		if (slot_state(slot) != SLOT_LIMBO) {
+			// It waits for its children. Its parent will hear of the end and restart it
+			// then.
+			state_free(slot->type, state);
+			return;
+		}
+	}
+	restart_now(worker, slot, state);
+}
+
+void life_let_go(struct worker *worker, struct slot *slot)
+{
+	if (slot_state(slot) != SLOT_LIMBO) {
+		slot->flags &= (uint16_t)~SLOT_KEEPS_PLACE;
+		return;
+	}
+	leave(worker, slot, &extras_of(slot)->ending);
+}

@@ -1,0 +1,46 @@
+/* An actor's life: moving into a slot, children, failing, ending, starting again. Called by the
+ * turn that runs it. */
+#ifndef NOH_RUNTIME_LIFE_H
+#define NOH_RUNTIME_LIFE_H
+
+#include "runtime/post.h"
+
+/* What every function here has in common: the caller runs the slot. */
+
+/* The first envelope of a tenant has come. */
+void life_begin(struct worker *worker, struct slot *slot, struct envelope *envelope);
+
+/* Ends the life that runs. `reason` may be NULL; it is copied. The actor may wait for its children
+ * before it is gone. */
+void life_end(struct worker *worker, struct slot *slot, int why, int64_t code, const char *reason);
+
+/* What comes after noh_stopping. */
+void life_end_rest(struct worker *worker, struct slot *slot);
+
+/* The `ending` word was advanced for this tenant. */
+void life_ending_asked(struct worker *worker, struct slot *slot);
+
+/* The child that sent the envelope has ended. */
+void life_child_ended(struct worker *worker, struct slot *slot, struct envelope *envelope);
+
+/* A child that was spawned for this actor by somebody else. */
+void life_adopt(struct slot *parent, uint64_t child);
+
+/* A life that keeps its place and has ended begins again, or is let go. */
+void life_restart(struct worker *worker, struct slot *slot, void *state);
+void life_let_go(struct worker *worker, struct slot *slot);
+
+/* Spawns for the library itself: with a parent that is not the running actor's self, or from plain
+ * threads. */
+noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *type,
+		   const void *state, const struct noh_spawn_options *options, uint64_t parent,
+		   bool system);
+
+/* Frees a state that never lived. */
+void state_free(const struct noh_actor_type *type, void *state);
+void *state_copy(const struct noh_actor_type *type, const void *state);
+
+/* True if the actor's type has this message in its list. */
+bool accepts(const struct noh_actor_type *type, const struct noh_message_type *message);
+
+#endif

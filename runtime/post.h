@@ -1,0 +1,110 @@
+/* What travels in envelopes besides users' messages, and how it is sent. Knows mailboxes and
+ * handles, not turns. */
+#ifndef NOH_RUNTIME_POST_H
+#define NOH_RUNTIME_POST_H
+
+#include "runtime/extras.h"
+#include "runtime/message.h"
+#include "runtime/worker.h"
+
+// In the top bits of an envelope's type.
+enum post_kind {
+	POST_MESSAGE, // a user's; `ask` is set in requests
+	POST_ANSWER,  // to `ask`; the answer, or struct answer_error
+	POST_GATED,   // caused by an event; `ask` is the gate's address, or 0
+	POST_DOWN,    // noh_down; `ask` is the monitor's number, 0 for a child
+	POST_CONTROL, // `type` is an enum control
+};
+
+enum { POST_SHIFT = 28, POST_ID_MASK = (1 << POST_SHIFT) - 1 };
+
+// From one part of the runtime to another. They are never refused and do not count as messages.
+enum control {
+	CONTROL_SPAWN,      // struct spawn: the first of every tenant
+	CONTROL_WAKE,       // looks at `ending`
+	CONTROL_STOP,       // noh_stop()
+	CONTROL_WATCH,      // struct watcher
+	CONTROL_UNWATCH,    // struct watcher
+	CONTROL_ADOPT,      // to the guardian: `sender` is its child
+	CONTROL_ENDED,      // to the parent: `sender` has ended; struct child_ended
+	CONTROL_RESTART,    // to a child that keeps its place: the new state
+	CONTROL_LET_GO,     // to a child that keeps its place: it will not be restarted
+	CONTROL_STOP_ASKED, // to the guardian: a signal
+};
+
+struct spawn {
+	const struct noh_actor_type *type;
+	void *state;
+	uint64_t parent;
+	const struct spawn_more *more; // rarely: what a plain spawn does not have
+};
+
+struct spawn_more {
+	const char *name;
+	uint64_t watcher, watch; // a monitor that is set before it runs
+	bool keeps_place, system;
+};
+
+struct child_ended {
+	int64_t why;
+	int64_t code;
+	char *reason;  // malloc'd, the receiver's
+	bool in_limbo; // it waits to be restarted or let go
+};
+
+struct restart {
+	void *state;
+	size_t size;
+};
+
+struct answer_error {
+	int64_t err;
+	const char *text; // malloc'd, the receiver's
+};
+
+static inline enum post_kind post_kind(const struct envelope *envelope)
+{
+	return (enum post_kind)(envelope->type >> POST_SHIFT);
+}
+
+static inline uint32_t post_id(const struct envelope *envelope)
+{
+	return envelope->type & POST_ID_MASK;
+}
+
+/* Any thread. Puts an envelope, filled in, into the mailbox and makes the receiver run. */
+static inline void post(struct slot *slot, struct envelope *envelope)
+{
+	if (mailbox_push(&slot->in, envelope))
+		schedule(slot);
+}
+
+/* Any thread. A control envelope; `body` of at most 32 bytes is copied. A receiver that is gone is
+ * dealt with as control_undelivered() says. */
+void post_control(uint64_t to, enum control control, uint64_t sender, const void *body,
+		  size_t size);
+
+/* Any thread. noh_down to `watcher` for its monitor `watch`. */
+void post_down(uint64_t watcher, uint64_t watch, uint64_t who, int why, int64_t code,
+	       const char *reason, bool restarting);
+
+/* Any thread. Answers an ask with an error; `text` is copied. */
+void post_answer_error(uint64_t asker, uint64_t ask, int err, const char *text);
+
+/* Whoever has the envelope, which will not be handled: answers, counts and releases what is in it,
+ * but does not free it. */
+void dead_letter(struct noh_runtime *runtime, struct envelope *envelope, uint64_t to,
+		 const char *why);
+
+/* Any thread. A slot whose tenant has ended and whose parent knows it, or never will: may be used
+ * again. */
+void child_slot_free(uint64_t handle);
+
+/* Releases what is in an envelope after it was handled. */
+void envelope_release(struct envelope *envelope);
+
+/* Any thread. The ending word of an actor: killed, or shut down in order. */
+enum { ENDING_SHUTDOWN = 1, ENDING_KILL = 2 };
+void post_ending(uint64_t actor, uint32_t how);
+
+#endif

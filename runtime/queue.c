@@ -1,0 +1,44 @@
+/* Stealing: how half of a ring changes hands. */
+#include "runtime/queue.h"
+
+struct slot *ring_steal(struct ring *from, struct ring *into)
+{
+	uint64_t head = load_acquire_64(&from->head);
+	uint32_t real, count;
+
+	// First claim a stretch: from here on the owner does not take it, and does not overwrite
+	// it.
+	for (;;) {
+		uint32_t stolen = (uint32_t)(head >> 32);
+		real = (uint32_t)head;
+		if (stolen != real)
+			return NULL;                                      // another thief is at it
+		uint32_t available = load_acquire_32(&from->tail) - real; // pairs with ring_push()
+		if (available > RING_SIZE) {
+			head = load_acquire_64(&from->head); // the two were not of one moment
+			continue;
+		}
+		count = available - available / 2;
+		if (!count)
+			return NULL;
+		if (swap_if_64(&from->head, head, (uint64_t)real << 32 | (real + count)))
+			break;
+		head = load_acquire_64(&from->head);
+	}
+
+	// All but the last go to the thief's own ring, which has room since it is empty.
+	uint32_t tail = into->tail;
+	for (uint32_t i = 0; i + 1 < count; i++)
+		ck_pr_store_ptr(&into->entries[(tail + i) % RING_SIZE],
+				ck_pr_load_ptr(&from->entries[(real + i) % RING_SIZE]));
+	struct slot *slot =
+		(struct slot *)ck_pr_load_ptr(&from->entries[(real + count - 1) % RING_SIZE]);
+
+	// Then give the stretch back: `stolen` catches up with wherever the owner has got to.
+	head = ck_pr_load_64(&from->head);
+	while (!swap_if_64(&from->head, head, (head & UINT32_MAX) << 32 | (head & UINT32_MAX)))
+		head = ck_pr_load_64(&from->head);
+
+	store_release_32(&into->tail, tail + count - 1); // pairs with other thieves' ring_steal()
+	return slot;
+}

@@ -1,0 +1,120 @@
+/*
+ * Where runnable actors wait: a worker's ring, of which others may steal half, and plain lists
+ * under a mutex. Knows slots only as pointers.
+ *
+ * The ring has one producer (its worker) and any number of consumers. `head` packs two indices:
+ * `real`, the next entry to be taken, and `stolen`, up to which thieves have finished copying. A
+ * thief moves `real` forward first, copies, then lets `stolen` catch up; meanwhile the owner may
+ * take more but not overwrite, and a second thief that sees them differ gives up.
+ */
+#ifndef NOH_RUNTIME_QUEUE_H
+#define NOH_RUNTIME_QUEUE_H
+
+#include <pthread.h>
+
+#include "runtime/slot.h"
+
+enum { RING_SIZE = 256 };
+
+struct ring {
+	_Alignas(CACHE_LINE) uint64_t head; // stolen << 32 | real; the owner and thieves
+	_Alignas(CACHE_LINE) uint32_t tail; // the owner
+	struct slot *entries[RING_SIZE];
+};
+
+/* Anybody; a guess unless nobody else is at it. */
+static inline uint32_t ring_count(const struct ring *ring)
+{
+	return ck_pr_load_32(&ring->tail) - (uint32_t)ck_pr_load_64(&ring->head);
+}
+
+/* Owner only. False: no room. */
+static inline bool ring_push(struct ring *ring, struct slot *slot)
+{
+	uint32_t stolen = (uint32_t)(load_acquire_64(&ring->head) >>
+				     32); // pairs with ring_steal()'s last swap
+	uint32_t tail = ring->tail;
+	if (tail - stolen >= RING_SIZE)
+		return false;
+	ck_pr_store_ptr(&ring->entries[tail % RING_SIZE], slot);
+	store_release_32(&ring->tail, tail + 1); // pairs with ring_steal()
+	return true;
+}
+
+/* Owner only. */
+static inline struct slot *ring_take(struct ring *ring)
+{
+	uint64_t head = ck_pr_load_64(&ring->head);
+	for (;;) {
+		uint32_t stolen = (uint32_t)(head >> 32), real = (uint32_t)head;
+		if (real == ring->tail)
+			return NULL;
+		uint32_t next = real + 1;
+		uint64_t moved = (uint64_t)(stolen == real ? next : stolen) << 32 | next;
+		struct slot *slot = (struct slot *)ck_pr_load_ptr(&ring->entries[real % RING_SIZE]);
+		if (swap_if_64(&ring->head, head, moved)) // pairs with thieves' swaps
+			return slot;
+		head = ck_pr_load_64(&ring->head);
+	}
+}
+
+/* The owner of `into`, which is empty. Moves half of what `from` has; returns one of it, not in
+ * `into`, or NULL. */
+struct slot *ring_steal(struct ring *from, struct ring *into);
+
+// A first-in first-out list of slots, through queue_next.
+struct slot_list {
+	struct slot *first, *last;
+	uint32_t count;
+};
+
+static inline void slot_list_push(struct slot_list *list, struct slot *slot)
+{
+	slot->queue_next = NULL;
+	if (list->first)
+		list->last->queue_next = slot;
+	else
+		list->first = slot;
+	list->last = slot;
+	ck_pr_store_32(&list->count, list->count + 1);
+}
+
+static inline struct slot *slot_list_take(struct slot_list *list)
+{
+	struct slot *slot = list->first;
+	if (slot) {
+		list->first = slot->queue_next;
+		ck_pr_store_32(&list->count, list->count - 1);
+	}
+	return slot;
+}
+
+// The same for many threads. `list.count` may be read without the lock, as a hint.
+struct shared_queue {
+	_Alignas(CACHE_LINE) pthread_mutex_t lock;
+	struct slot_list list;
+};
+
+static inline void shared_queue_push(struct shared_queue *queue, struct slot *slot)
+{
+	pthread_mutex_lock(&queue->lock);
+	slot_list_push(&queue->list, slot);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+static inline uint32_t shared_queue_count(const struct shared_queue *queue)
+{
+	return ck_pr_load_32(&queue->list.count);
+}
+
+static inline struct slot *shared_queue_take(struct shared_queue *queue)
+{
+	if (!shared_queue_count(queue))
+		return NULL;
+	pthread_mutex_lock(&queue->lock);
+	struct slot *slot = slot_list_take(&queue->list);
+	pthread_mutex_unlock(&queue->lock);
+	return slot;
+}
+
+#endif

@@ -1,0 +1,165 @@
+/* Making a runtime, running it on its threads, and taking it apart. */
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/cpus.h"
+#include "runtime/environment.h"
+#include "runtime/guardian.h"
+#include "runtime/overflow.h"
+#include "runtime/simulation.h"
+#include "runtime/trace.h"
+#include "runtime/watchdog.h"
+#include "runtime/worker.h"
+
+enum { DEFAULT_BUDGET = 128, DEFAULT_SHUTDOWN_MS = 4000 };
+
+uint64_t runtime_now_ns(struct noh_runtime *runtime)
+{
+	return clock_now_ns(runtime->clock);
+}
+
+static void report_overflow(uint64_t tag)
+{
+	// In a signal handler: only write().
+	char line[96] = "error fiber@";
+	char digits[12];
+	size_t length = strlen(line), count = 0;
+	for (uint32_t index = handle_index(tag); index || !count; index /= 10)
+		digits[count++] = (char)('0' + index % 10);
+	while (count)
+		line[length++] = digits[--count];
+	memcpy(line + length, ": its stack is full\n", 20);
+	if (write(STDERR_FILENO, line, length + 20) < 0)
+		return;
+}
+
+static void take_options(struct noh_runtime *runtime, const struct noh_options *options)
+{
+	runtime->worker_count = options->workers ? options->workers : cpus_usable();
+	if (runtime->simulation)
+		runtime->worker_count = 1;
+	if (runtime->worker_count > WORKER_LIMIT)
+		runtime->worker_count = WORKER_LIMIT;
+	runtime->budget = options->budget ? (int32_t)options->budget : DEFAULT_BUDGET;
+	runtime->name = options->name ? options->name : "noh";
+	runtime->log_level = options->log_level ? options->log_level : NOH_WARN;
+	runtime->log = options->log;
+	runtime->log_argument = options->log_argument;
+	runtime->shutdown_ms =
+		options->shutdown_ms > 0 ? options->shutdown_ms : DEFAULT_SHUTDOWN_MS;
+	runtime->seed = options->seed ? options->seed : random_fresh_seed();
+}
+
+static void destroy(struct noh_runtime *runtime)
+{
+	for (uint32_t i = 0; runtime->workers && i < runtime->worker_count; i++)
+		worker_destroy(runtime->workers[i]);
+	free(runtime->workers);
+	stack_depot_finish(&runtime->stacks);
+	slot_depot_finish(&runtime->slots);
+	pthread_mutex_destroy(&runtime->inject.lock);
+	pthread_mutex_destroy(&runtime->watchdog_lock);
+	free(runtime);
+}
+
+int runtime_create(const struct noh_options *options, const struct seams *seams,
+		   struct simulation *simulation, struct noh_runtime **ret_runtime)
+{
+	struct noh_options whole = {0};
+	memcpy(&whole, options, options->size < sizeof(whole) ? options->size : sizeof(whole));
+	int err = environment_apply(&whole);
+	if (err)
+		return err;
+	if (worker_here()) {
+		runtime_log(worker_here()->runtime, NOH_ERROR, "noh_run inside a runtime");
+		return -EDEADLK;
+	}
+
+	struct noh_runtime *runtime = NULL;
+	if (posix_memalign((void **)&runtime, CACHE_LINE, sizeof(*runtime)))
+		abort();
+	memset(runtime, 0, sizeof(*runtime));
+	runtime->seams = seams;
+	runtime->simulation = simulation;
+	runtime->clock = simulation ? &simulation->clock.clock : &clock_monotonic;
+	take_options(runtime, &whole);
+	pthread_mutex_init(&runtime->inject.lock, NULL);
+	pthread_mutex_init(&runtime->watchdog_lock, NULL);
+	slot_depot_init(&runtime->slots);
+	stack_depot_init(&runtime->stacks, 0);
+	overflow_watch(report_overflow);
+
+	runtime->workers = must_allocate_zeroed(runtime->worker_count * sizeof(*runtime->workers));
+	for (uint32_t i = 0; i < runtime->worker_count; i++) {
+		err = worker_create(runtime, i, &runtime->workers[i]);
+		if (err) {
+			runtime_log(runtime, NOH_ERROR, "cannot start a worker: %s",
+				    strerror(-err));
+			runtime->worker_count = i;
+			destroy(runtime);
+			return err;
+		}
+	}
+	runtime_log(runtime, NOH_INFO, "%s: %u workers, budget %d, io %s, seed %llu", runtime->name,
+		    runtime->worker_count, (int)runtime->budget, simulation ? "simulated" : "epoll",
+		    (unsigned long long)runtime->seed);
+	*ret_runtime = runtime;
+	return 0;
+}
+
+static void *run_thread(void *argument)
+{
+	worker_run((struct worker *)argument);
+	return NULL;
+}
+
+int runtime_run(struct noh_runtime *runtime, int (*function)(void *), void *argument)
+{
+	uint32_t started = 1;
+
+	watchdog_start(runtime);
+	for (; started < runtime->worker_count; started++) {
+		struct worker *worker = runtime->workers[started];
+		int err = pthread_create(&worker->thread, NULL, run_thread, worker);
+		if (err) {
+			// The others do its share; nobody may hand it work that only it can do.
+			runtime_log(runtime, NOH_ERROR, "cannot start worker %u: %s", started,
+				    strerror(err));
+			runtime->status = 1;
+			break;
+		}
+	}
+	runtime->workers[0]->thread = pthread_self();
+	if (started == runtime->worker_count)
+		guardian_start(runtime, function, argument);
+	else
+		guardian_gone(runtime);
+
+	worker_run(runtime->workers[0]);
+	for (uint32_t i = 1; i < started; i++)
+		pthread_join(runtime->workers[i]->thread, NULL);
+	watchdog_stop(runtime);
+
+	// Plain threads that send may still hold it.
+	while (load_acquire_32(&runtime->threads)) // pairs with noh_thread_leave()
+		usleep(1000);
+
+	int status = runtime->status;
+	destroy(runtime);
+	return status;
+}
+
+void noh_thread_enter(struct noh_runtime *runtime)
+{
+	ck_pr_inc_32(&runtime->threads);
+}
+
+void noh_thread_leave(struct noh_runtime *runtime)
+{
+	ck_pr_fence_release();
+	ck_pr_dec_32(&runtime->threads); // pairs with runtime_run()
+}

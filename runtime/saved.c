@@ -1,0 +1,90 @@
+/* Saved mail: a ring of envelopes linked by their `next`, entered at the newest. */
+#include "runtime/saved.h"
+
+#include <string.h>
+
+void saved_add(struct slot *slot, struct envelope *envelope)
+{
+	if (slot->saved) {
+		envelope->next = slot->saved->next;
+		slot->saved->next = envelope;
+	} else {
+		envelope->next = envelope;
+	}
+	slot->saved = envelope;
+}
+
+// Its sender's successor is just linking itself behind it, so it must stay the queue's node: its
+// content moves instead.
+static struct envelope *moved(struct envelope *envelope)
+{
+	size_t size = 32;
+	const struct message_info *info = NULL;
+	if (post_kind(envelope) != POST_CONTROL && post_id(envelope)) {
+		info = message_info(post_id(envelope));
+		size = message_size(info, envelope->body);
+	}
+
+	struct envelope *copy = envelope_new(size, envelope_generation(envelope));
+	copy->sender = envelope->sender;
+	copy->type = envelope->type;
+	copy->ask = envelope->ask;
+	if (info) {
+		message_copy(info, copy->body, envelope->body);
+		message_disown(info, envelope->body);
+		message_release(info, envelope->body);
+	} else {
+		memcpy(copy->body, envelope->body, size);
+	}
+	return copy;
+}
+
+struct envelope *saved_detach(struct slot *slot, struct envelope *envelope)
+{
+	return mailbox_detach(&slot->in, &slot->out) ? envelope : moved(envelope);
+}
+
+void saved_keep(struct slot *slot, struct envelope *envelope)
+{
+	saved_add(slot, saved_detach(slot, envelope));
+}
+
+static struct envelope *take_after(struct slot *slot, struct envelope *before)
+{
+	struct envelope *envelope = before->next;
+	if (envelope == before)
+		slot->saved = NULL;
+	else if (envelope == slot->saved)
+		slot->saved = before;
+	before->next = envelope->next;
+	return envelope;
+}
+
+struct envelope *saved_take(struct slot *slot)
+{
+	return slot->saved ? take_after(slot, slot->saved) : NULL;
+}
+
+struct envelope *saved_take_wanted(struct slot *slot,
+				   bool (*is_wanted)(const struct envelope *, const void *),
+				   const void *argument)
+{
+	struct envelope *before = slot->saved;
+	if (!before)
+		return NULL;
+	do {
+		if (is_wanted(before->next, argument))
+			return take_after(slot, before);
+		before = before->next;
+	} while (before != slot->saved);
+	return NULL;
+}
+
+void saved_dead(struct noh_runtime *runtime, struct slot *slot, uint64_t to, const char *why)
+{
+	struct envelope *envelope;
+	while ((envelope = saved_take(slot))) {
+		dead_letter(runtime, envelope, to, why);
+		envelope_free(envelope);
+	}
+}

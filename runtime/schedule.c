@@ -1,0 +1,497 @@
+/*
+ * Scheduling: where a woken actor is put, who is woken to help, where a worker looks for work, how
+ * it parks.
+ *
+ * Why no wake-up is lost. An actor that becomes runnable is first put into a queue; then the pusher
+ * looks whether somebody must be woken. A worker that wants to park first sets its bit in `idle`;
+ * then it looks through every queue again. Both put a full fence between their two steps, so at
+ * least one of them sees the other: either the worker finds the actor, or the pusher finds the bit.
+ * A pusher takes a search credit first (one searcher is enough) and claims exactly one worker, by
+ * clearing its bit; the credit is the claimed worker's then. If it finds no bit it gives the credit
+ * back and looks again, since in between another pusher may have trusted that credit. A searcher
+ * that finds work and was the last wakes another. A pinned actor is put into its worker's home
+ * queue, and that worker's bit is claimed, with a credit of its own. tests/models checks this
+ * protocol.
+ *
+ * Waking costs 12 to 24 us, so another worker is woken, and takes, for expected waiting time, not
+ * for a message: when a queue is worth more than WORTH_WAKING_NS of work, or has not been empty for
+ * BUSY_NS, or its worker has not looked at the clock for that long. The first two are looked at
+ * with each push; that a worker is stuck the watchdog sees.
+ */
+#include <limits.h>
+#include <sched.h>
+#include <string.h>
+
+#include "runtime/simulation.h"
+#include "runtime/wake.h"
+#include "runtime/watchdog.h"
+#include "runtime/worker.h"
+
+enum {
+	WORTH_WAKING_NS = 200 * 1000,
+	BUSY_NS = 1000 * 1000,
+	NEXT_MOST = 3,     // runs of the next slot in a row while the ring waits
+	INJECT_EVERY = 61, // turns between looks at the inject queue while there is other work
+	THROTTLE_LEAST_US = 2,
+	THROTTLE_STEPS = 8,  // doublings: to about 0.5 ms
+	SPIN_NS = 20 * 1000, // a throttled actor due within this is waited for awake
+};
+
+// ---- waking
+
+static inline void full_fence(void)
+{
+	ck_pr_fence_memory();
+}
+
+static int claim_somebody(struct noh_runtime *runtime)
+{
+	for (uint32_t word = 0; word < IDLE_WORDS; word++) {
+		uint64_t bits = ck_pr_load_64(&runtime->idle[word]);
+		while (bits) {
+			int bit = __builtin_ctzll(bits);
+			// Pairs with park(): whoever clears the bit has the worker.
+			if (swap_if_64(&runtime->idle[word], bits, bits & ~(1ull << bit)))
+				return (int)word * 64 + bit;
+			bits = ck_pr_load_64(&runtime->idle[word]);
+		}
+	}
+	return -1;
+}
+
+static bool claim(struct noh_runtime *runtime, uint32_t index)
+{
+	uint64_t *word = &runtime->idle[index / 64], bit = 1ull << index % 64;
+	uint64_t bits = ck_pr_load_64(word);
+	while (bits & bit) {
+		if (swap_if_64(word, bits, bits & ~bit))
+			return true;
+		bits = ck_pr_load_64(word);
+	}
+	return false;
+}
+
+static void ring(struct worker *worker)
+{
+	worker->reactor->ops->ring(worker->reactor);
+}
+
+static bool is_anybody_idle(const struct noh_runtime *runtime)
+{
+	for (uint32_t word = 0; word < IDLE_WORDS; word++)
+		if (ck_pr_load_64(&runtime->idle[word]))
+			return true;
+	return false;
+}
+
+void wake_one(struct noh_runtime *runtime)
+{
+	full_fence(); // pairs with park(): the push before, the look after
+	while (is_anybody_idle(runtime) && !ck_pr_load_32(&runtime->searching)) {
+		if (!swap_if_32(&runtime->searching, 0, 1))
+			return; // somebody searches, or will
+		int index = claim_somebody(runtime);
+		if (index >= 0) {
+			ring(runtime->workers[index]);
+			if (this_worker)
+				this_worker->statistics.wakes++;
+			return;
+		}
+		ck_pr_dec_32(&runtime->searching);
+		full_fence(); // and look again
+	}
+}
+
+static void wake_this(struct noh_runtime *runtime, uint32_t index)
+{
+	full_fence(); // pairs with park()
+	if (!(ck_pr_load_64(&runtime->idle[index / 64]) & 1ull << index % 64))
+		return;
+
+	ck_pr_inc_32(&runtime->searching);
+	if (claim(runtime, index)) {
+		ring(runtime->workers[index]);
+		return;
+	}
+	ck_pr_dec_32(&runtime->searching);
+	wake_one(runtime); // somebody may have trusted the credit in between
+}
+
+void wake_everybody(struct noh_runtime *runtime)
+{
+	for (uint32_t i = 0; i < runtime->worker_count; i++) {
+		wake_this(runtime, i);
+		ring(runtime->workers[i]);
+	}
+}
+
+void reactor_wake(struct reactor *reactor)
+{
+	wake_this(reactor->home->runtime, reactor->home->index);
+}
+
+// Anybody. Whether the ring of a worker holds so much that others should share it.
+static bool is_worth_sharing(const struct worker *worker, uint64_t now_ns)
+{
+	uint64_t waiting = ring_count(&worker->ring), since = ck_pr_load_64(&worker->busy_since_ns);
+	return waiting && (waiting * ck_pr_load_64(&worker->turn_ns) > WORTH_WAKING_NS ||
+			   (since && now_ns > since + BUSY_NS));
+}
+
+bool is_worker_stuck(const struct worker *worker, uint64_t now_ns)
+{
+	return now_ns > ck_pr_load_64(&worker->now_ns) + BUSY_NS && !ck_pr_load_32(&worker->parked);
+}
+
+// After something was left in this worker's queue for later.
+static void maybe_wake_one(struct worker *worker)
+{
+	struct noh_runtime *runtime = worker->runtime;
+	if (!worker->busy_since_ns)
+		ck_pr_store_64(&worker->busy_since_ns, worker->now_ns);
+	if (runtime->worker_count > 1 && is_anybody_idle(runtime) &&
+	    is_worth_sharing(worker, worker->now_ns))
+		wake_one(runtime);
+}
+
+// ---- putting actors into queues
+
+void schedule_outside(struct noh_runtime *runtime, struct slot *slot)
+{
+	shared_queue_push(&runtime->inject, slot);
+	wake_one(runtime);
+}
+
+static void overflow(struct worker *worker, struct slot *slot)
+{
+	// Half the ring goes with it, so that the next pushes have room.
+	struct noh_runtime *runtime = worker->runtime;
+	pthread_mutex_lock(&runtime->inject.lock);
+	for (int i = 0; i < RING_SIZE / 2; i++) {
+		struct slot *moved = ring_take(&worker->ring);
+		if (!moved)
+			break;
+		slot_list_push(&runtime->inject.list, moved);
+	}
+	slot_list_push(&runtime->inject.list, slot);
+	pthread_mutex_unlock(&runtime->inject.lock);
+	maybe_wake_one(worker);
+}
+
+static void push_ring(struct worker *worker, struct slot *slot)
+{
+	if (__builtin_expect(!ring_push(&worker->ring, slot), 0)) {
+		overflow(worker, slot);
+		return;
+	}
+	maybe_wake_one(worker);
+}
+
+static void schedule_pinned(struct worker *worker, struct slot *slot)
+{
+	struct noh_runtime *runtime = slot->runtime;
+	struct worker *home = runtime->workers[slot->home];
+	if (worker == home) {
+		slot_list_push(&worker->home_local, slot);
+		return;
+	}
+	shared_queue_push(&home->home, slot);
+	wake_this(runtime, home->index);
+}
+
+void schedule(struct slot *slot)
+{
+	struct worker *worker = this_worker;
+
+	if (__builtin_expect(slot->kind != SLOT_ACTOR, 0)) {
+		if (slot->kind == SLOT_THREAD)
+			wake_thread(slot);
+		return; // an inbox is read by its test
+	}
+	if (__builtin_expect(!worker || worker->runtime != slot->runtime, 0)) {
+		if (slot->home != ANY_WORKER)
+			schedule_pinned(NULL, slot);
+		else
+			schedule_outside(slot->runtime, slot);
+		return;
+	}
+	if (__builtin_expect(worker->runtime->simulation != NULL, 0)) {
+		simulation_add(worker->runtime->simulation, slot);
+		return;
+	}
+	if (slot->home != ANY_WORKER) {
+		schedule_pinned(worker, slot);
+		return;
+	}
+
+	// The actor woken last runs next: what it was sent is still in the cache. Thieves only ever
+	// take it away, so an empty next may be stored to without care.
+	if (!ck_pr_load_ptr(&worker->next)) {
+		store_release(&worker->next, slot); // pairs with steal_next()
+		return;
+	}
+	struct slot *displaced =
+		(struct slot *)exchange(&worker->next, slot); // pairs with steal_next()
+	if (displaced)
+		push_ring(worker, displaced);
+}
+
+static void throttle(struct worker *worker, struct slot *slot)
+{
+	// Served when nothing else is, when the receiver has caught up, or when the time is over.
+	// The time doubles while the receiver stays overloaded.
+	uint32_t step =
+		slot->throttle_step < THROTTLE_STEPS ? slot->throttle_step++ : THROTTLE_STEPS;
+	slot->throttled_by = slot_index(worker->throttled_by);
+	slot->resume_us = (uint32_t)(worker->now_ns / 1000) + (THROTTLE_LEAST_US << step);
+	slot_list_push(&worker->throttled, slot);
+}
+
+void reschedule(struct worker *worker, struct slot *slot)
+{
+	if (worker->runtime->simulation) {
+		simulation_add(worker->runtime->simulation, slot);
+	} else if (slot->home != ANY_WORKER) {
+		slot_list_push(&worker->home_local, slot);
+	} else if (worker->throttle) {
+		throttle(worker, slot);
+	} else {
+		slot->throttle_step = 0;
+		push_ring(worker, slot);
+	}
+}
+
+// ---- finding work
+
+static bool is_due(struct worker *worker, const struct slot *slot)
+{
+	return !ck_pr_load_8(&slot_table[slot->throttled_by].overloaded) ||
+	       (int32_t)((uint32_t)(worker->now_ns / 1000) - slot->resume_us) >= 0;
+}
+
+static struct slot *take_throttled(struct worker *worker)
+{
+	struct slot *slot = worker->throttled.first;
+	return slot && is_due(worker, slot) ? slot_list_take(&worker->throttled) : NULL;
+}
+
+static struct slot *take_next(struct worker *worker)
+{
+	if (!ck_pr_load_ptr(&worker->next))
+		return NULL;
+	return (struct slot *)exchange(&worker->next, NULL); // pairs with steal_next()
+}
+
+// A share of the inject queue: one to run, the others into the ring.
+static struct slot *take_injected(struct worker *worker)
+{
+	struct noh_runtime *runtime = worker->runtime;
+	uint32_t waiting = shared_queue_count(&runtime->inject);
+	if (!waiting)
+		return NULL;
+
+	uint32_t share = waiting / runtime->worker_count + 1;
+	uint32_t room = RING_SIZE / 2 - (ring_count(&worker->ring) < RING_SIZE / 2
+						 ? ring_count(&worker->ring)
+						 : RING_SIZE / 2);
+	if (share > room)
+		share = room ? room : 1;
+
+	pthread_mutex_lock(&runtime->inject.lock);
+	struct slot *slot = slot_list_take(&runtime->inject.list);
+	for (uint32_t i = 1; i < share && runtime->inject.list.first; i++)
+		ring_push(&worker->ring, slot_list_take(&runtime->inject.list));
+	pthread_mutex_unlock(&runtime->inject.lock);
+	if (slot && ring_count(&worker->ring))
+		maybe_wake_one(worker);
+	return slot;
+}
+
+static struct slot *take_home(struct worker *worker)
+{
+	struct slot *slot = slot_list_take(&worker->home_local);
+	return slot ? slot : shared_queue_take(&worker->home);
+}
+
+static struct slot *take_own(struct worker *worker)
+{
+	struct slot *slot;
+
+	// Now and then what others left comes first, so that busy actors cannot keep it waiting for
+	// ever.
+	if (++worker->tick % INJECT_EVERY == 0 &&
+	    ((slot = take_injected(worker)) || (slot = take_throttled(worker))))
+		return slot;
+	if (worker->tick % 2 == 0 && (slot = take_home(worker)))
+		return slot;
+
+	// The next slot, unless it has been used so often that the ring would starve.
+	if (worker->next_in_a_row < NEXT_MOST && (slot = take_next(worker))) {
+		worker->next_in_a_row++;
+		return slot;
+	}
+	worker->next_in_a_row = 0;
+	if ((slot = ring_take(&worker->ring)))
+		return slot;
+
+	ck_pr_store_64(&worker->busy_since_ns, 0);
+	if ((slot = take_next(worker)) || (slot = take_home(worker)) ||
+	    (slot = take_injected(worker)))
+		return slot;
+	return take_throttled(worker);
+}
+
+static struct slot *steal_next(struct worker *from)
+{
+	struct slot *slot = (struct slot *)load_acquire(&from->next); // pairs with schedule()
+	if (slot && swap_if(&from->next, slot, NULL))
+		return slot;
+	return NULL;
+}
+
+static struct slot *steal(struct worker *worker)
+{
+	struct noh_runtime *runtime = worker->runtime;
+	uint32_t count = runtime->worker_count,
+		 start = (uint32_t)random_below(&worker->random, count);
+	uint64_t now_ns = runtime_now_ns(runtime);
+	ck_pr_store_64(&worker->now_ns, now_ns);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct worker *from = runtime->workers[(start + i) % count];
+		if (from == worker)
+			continue;
+
+		// A worker that is getting on with it will most likely run its next actor at once;
+		// a stuck one's is taken.
+		bool stuck = is_worker_stuck(from, now_ns);
+		struct slot *slot = stuck || is_worth_sharing(from, now_ns)
+					    ? ring_steal(&from->ring, &worker->ring)
+					    : NULL;
+		if (!slot && stuck)
+			slot = steal_next(from);
+		if (slot) {
+			worker->statistics.steals++;
+			return slot;
+		}
+	}
+	return take_injected(worker);
+}
+
+// Searching is a credit that at most half the workers hold.
+static bool start_searching(struct worker *worker)
+{
+	struct noh_runtime *runtime = worker->runtime;
+	if (worker->searching)
+		return true;
+	if (ck_pr_load_32(&runtime->searching) * 2 >= runtime->worker_count)
+		return false;
+	ck_pr_inc_32(&runtime->searching);
+	worker->searching = true;
+	return true;
+}
+
+// True if it was the last searcher.
+static bool stop_searching(struct worker *worker)
+{
+	worker->searching = false;
+	return ck_pr_faa_32(&worker->runtime->searching, UINT32_MAX) == 1;
+}
+
+struct slot *find_work(struct worker *worker)
+{
+	struct noh_runtime *runtime = worker->runtime;
+	struct slot *slot = take_own(worker);
+
+	if (!slot && runtime->worker_count > 1 && start_searching(worker))
+		slot = steal(worker);
+	if (slot && worker->searching && stop_searching(worker) &&
+	    (ring_count(&worker->ring) || shared_queue_count(&runtime->inject)))
+		wake_one(runtime); // what is left may be worth another
+	return slot;
+}
+
+// ---- parking
+
+static bool is_work_anywhere(struct worker *worker)
+{
+	struct noh_runtime *runtime = worker->runtime;
+	if (shared_queue_count(&runtime->inject) || shared_queue_count(&worker->home) ||
+	    worker->home_local.first || ck_pr_load_32(&runtime->ended) ||
+	    worker->reactor->ops->has_commands(worker->reactor))
+		return true;
+	for (uint32_t i = 0; i < runtime->worker_count; i++)
+		if (is_worth_sharing(runtime->workers[i], worker->now_ns))
+			return true;
+	return ring_count(&worker->ring) || ck_pr_load_ptr(&worker->next);
+}
+
+static void set_idle(struct worker *worker)
+{
+	ck_pr_or_64(&worker->runtime->idle[worker->index / 64], 1ull << worker->index % 64);
+}
+
+// True if the bit was still set: nobody has claimed this worker.
+static bool clear_idle(struct worker *worker)
+{
+	return claim(worker->runtime, worker->index);
+}
+
+// Until when this worker may sleep for the sake of the actors that it throttles. Not above now:
+// look again at once.
+static uint64_t throttled_until(struct worker *worker)
+{
+	if (!worker->throttled.first)
+		return UINT64_MAX;
+	int32_t us =
+		(int32_t)(worker->throttled.first->resume_us - (uint32_t)(worker->now_ns / 1000));
+	return us > 0 ? worker->now_ns + (uint64_t)us * 1000 : worker->now_ns;
+}
+
+void park(struct worker *worker)
+{
+	struct noh_runtime *runtime = worker->runtime;
+	struct reactor *reactor = worker->reactor;
+
+	ck_pr_store_64(&worker->now_ns, runtime_now_ns(runtime));
+	uint64_t until = throttled_until(worker);
+	if (until != UINT64_MAX && until < worker->now_ns + SPIN_NS) {
+		// Sleeping would cost more than it is worth.
+		for (int i = 0; i < 16; i++)
+			ck_pr_stall();
+		if (reactor_try_hold(reactor)) {
+			if (worker->now_ns - reactor->polled_ns > SPIN_NS) {
+				ck_pr_store_64(&reactor->polled_ns, worker->now_ns);
+				reactor->ops->poll(reactor, 0, RING_SIZE);
+			}
+			reactor_release(reactor);
+		}
+		return;
+	}
+
+	set_idle(worker);
+	if (worker->searching)
+		stop_searching(worker);
+	full_fence(); // pairs with wake_one(), wake_this(): the bit before, the looks after
+
+	if (is_work_anywhere(worker)) {
+		worker->searching = !clear_idle(
+			worker); // claimed: the credit is ours; the ring will be spurious
+		return;
+	}
+
+	// A stuck worker's reactor may be polled by the watchdog; ours is about to be looked after
+	// again.
+	reactor_hold(reactor);
+	worker->statistics.parks++;
+	ck_pr_store_32(&worker->parked, 1);
+	reactor->ops->poll(reactor, until, RING_SIZE);
+	ck_pr_store_32(&worker->parked, 0);
+	ck_pr_store_64(&worker->now_ns, runtime_now_ns(runtime));
+	ck_pr_store_64(&reactor->polled_ns, worker->now_ns);
+	ck_pr_store_64(&worker->busy_since_ns, 0);
+	reactor_release(reactor);
+
+	worker->searching = !clear_idle(worker);
+	watchdog_notice(runtime);
+}

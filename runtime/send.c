@@ -1,0 +1,212 @@
+/* Sending: from a handle and a body to an envelope in a mailbox. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <noh/noh.h>
+
+#include "runtime/dead.h"
+#include "runtime/post.h"
+#include "runtime/recorder.h"
+#include "runtime/trace.h"
+
+// What a turn may do is counted in messages, received and sent, so that a producer cannot outrun
+// its consumer.
+static inline void count_send(struct worker *worker, struct slot *slot)
+{
+	if (!worker)
+		return;
+	worker->budget--;
+	if (__builtin_expect(ck_pr_load_8(&slot->overloaded), 0) && slot != worker->running) {
+		worker->throttle = true;
+		worker->throttled_by = slot;
+		worker->budget = 0;
+		worker->turn_left = 0;
+	}
+}
+
+int noh_send_type(noh_actor to, const struct noh_message_type *type, const void *body)
+{
+	uint32_t id = noh_message_id(type);
+	const struct message_info *info = message_info(id);
+	struct worker *worker = this_worker;
+	struct slot *slot = slot_of(to.id);
+
+	if (__builtin_expect(!worker, 0) && recorder_here())
+		return recorder_send(to, info, body);
+	if (__builtin_expect(!slot, 0)) {
+		message_drop_owned(info, body);
+		return -EINVAL;
+	}
+	if (__builtin_expect(ck_pr_load_32(&slot->generation) != handle_generation(to.id), 0)) {
+		dead_on_send(worker, to.id, info, body);
+		return 0;
+	}
+
+	struct envelope *envelope =
+		envelope_new(message_size(info, body), handle_generation(to.id));
+	envelope->sender = worker ? worker->self : 0;
+	envelope->type = id;
+	envelope->ask = 0;
+	message_copy(info, envelope->body, body);
+	if (__builtin_expect(trace_on, 0))
+		trace_send(envelope->sender, to.id, info, envelope->body);
+	post(slot, envelope);
+	count_send(worker, slot);
+	return 0;
+}
+
+int noh_forward(noh_actor to)
+{
+	struct worker *worker = worker_of_call("noh_forward");
+	struct envelope *hand = worker->hand;
+	if (!hand || post_kind(hand) > POST_GATED || post_kind(hand) == POST_ANSWER)
+		return -ENOMSG;
+
+	const struct message_info *info = message_info(post_id(hand));
+	struct slot *slot = slot_of(to.id);
+	if (!slot)
+		return -EINVAL;
+
+	// The envelope in hand is still the queue's node, so its content goes on in another one.
+	struct envelope *envelope =
+		envelope_new(message_size(info, hand->body), handle_generation(to.id));
+	envelope->sender = hand->sender;
+	envelope->type = post_id(hand);
+	envelope->ask = post_kind(hand) == POST_MESSAGE ? hand->ask : 0;
+	message_copy(info, envelope->body, hand->body);
+	message_disown(info, hand->body);
+	if (post_kind(hand) == POST_MESSAGE)
+		hand->ask = 0; // the duty to answer went with it
+	if (__builtin_expect(trace_on, 0))
+		trace_send(envelope->sender, to.id, info, envelope->body);
+
+	// A receiver that is gone takes it out as a dead letter, like any envelope that came too
+	// late.
+	if (ck_pr_load_32(&slot->generation) != handle_generation(to.id)) {
+		dead_letter(worker->runtime, envelope, to.id, "nobody there");
+		envelope_free(envelope);
+		return 0;
+	}
+	post(slot, envelope);
+	count_send(worker, slot);
+	return 0;
+}
+
+bool deliver(uint64_t to, uint64_t from, const struct noh_message_type *type, const void *body,
+	     struct gate *gate)
+{
+	const struct message_info *info = message_info(noh_message_id(type));
+	struct slot *slot = slot_if_alive(to);
+	if (!slot) {
+		if (gate)
+			gate->ops->retired(gate, body);
+		return false;
+	}
+
+	struct envelope *envelope = envelope_new(message_size(info, body), handle_generation(to));
+	envelope->sender = from;
+	envelope->type = (uint32_t)POST_GATED << POST_SHIFT | noh_message_id(type);
+	envelope->ask = (uint64_t)(uintptr_t)gate;
+	message_copy(info, envelope->body, body);
+	if (__builtin_expect(trace_on, 0))
+		trace_send(from, to, info, envelope->body);
+	post(slot, envelope);
+	return true;
+}
+
+static struct envelope *control_envelope(enum control control, uint64_t to, uint64_t sender,
+					 const void *body, size_t size)
+{
+	struct envelope *envelope = envelope_new(size, handle_generation(to));
+	envelope->sender = sender;
+	envelope->type = (uint32_t)POST_CONTROL << POST_SHIFT | control;
+	envelope->ask = 0;
+	if (size)
+		memcpy(envelope->body, body, size);
+	return envelope;
+}
+
+void post_control(uint64_t to, enum control control, uint64_t sender, const void *body, size_t size)
+{
+	struct slot *slot = slot_of(to);
+	if (!slot)
+		return;
+
+	struct envelope *envelope = control_envelope(control, to, sender, body, size);
+	if (ck_pr_load_32(&slot->generation) != handle_generation(to)) {
+		control_undelivered(envelope, to);
+		envelope_free(envelope);
+		return;
+	}
+	post(slot, envelope);
+}
+
+void post_down(uint64_t watcher, uint64_t watch, uint64_t who, int why, int64_t code,
+	       const char *reason, bool restarting)
+{
+	struct slot *slot = slot_if_alive(watcher);
+	if (!slot)
+		return;
+
+	struct noh_down down = {.who = {who},
+				.why = why,
+				.code = code,
+				.reason = reason,
+				.restarting = restarting,
+				.monitor = watch};
+	uint32_t id = noh_message_id(&noh_down_message);
+	const struct message_info *info = message_info(id);
+	struct envelope *envelope =
+		envelope_new(message_size(info, &down), handle_generation(watcher));
+	envelope->sender = who;
+	envelope->type = (uint32_t)POST_DOWN << POST_SHIFT | id;
+	envelope->ask = watch;
+	message_copy(info, envelope->body, &down);
+	if (__builtin_expect(trace_on, 0))
+		trace_send(who, watcher, info, envelope->body);
+	post(slot, envelope);
+}
+
+void post_answer_error(uint64_t asker, uint64_t ask, int err, const char *text)
+{
+	struct slot *slot = slot_if_alive(asker);
+	if (!slot)
+		return;
+
+	struct answer_error error = {.err = err, .text = text ? strdup(text) : NULL};
+	struct envelope *envelope = control_envelope(0, asker, this_worker ? this_worker->self : 0,
+						     &error, sizeof(error));
+	envelope->type = (uint32_t)POST_ANSWER << POST_SHIFT; // id 0: an error
+	envelope->ask = ask;
+	post(slot, envelope);
+}
+
+void post_ending(uint64_t actor, uint32_t how)
+{
+	struct slot *slot = slot_if_alive(actor);
+	if (!slot)
+		return;
+
+	// Only ever advances, and only to this handle's generation, so that it cannot hit a later
+	// tenant.
+	uint32_t wanted = handle_generation(actor) << 2 | how;
+	uint32_t present = ck_pr_load_32(&slot->ending);
+	while (present < wanted && ck_pr_load_32(&slot->generation) == handle_generation(actor)) {
+		if (swap_if_32(&slot->ending, present,
+			       wanted)) // pairs with the turn's look between messages
+			break;
+		present = ck_pr_load_32(&slot->ending);
+	}
+	post_control(actor, CONTROL_WAKE, 0, NULL, 0);
+}
+
+void noh_stop(noh_actor actor)
+{
+	post_control(actor.id, CONTROL_STOP, this_worker ? this_worker->self : 0, NULL, 0);
+}
+
+void noh_kill(noh_actor actor)
+{
+	post_ending(actor.id, ENDING_KILL);
+}

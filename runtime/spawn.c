@@ -1,0 +1,181 @@
+/* Spawning: a slot, a copy of the state, and the first envelope that carries both. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <noh/noh.h>
+
+#include "runtime/guardian.h"
+#include "runtime/life.h"
+#include "runtime/trace.h"
+
+static size_t state_size(const struct noh_actor_type *type)
+{
+	return type->state_size ? type->state_size : 1;
+}
+
+void *state_copy(const struct noh_actor_type *type, const void *state)
+{
+	size_t size = state_size(type);
+	void *copy = pool_take(pool_class_of(size), size);
+	memcpy(copy, state, type->state_size);
+	return copy;
+}
+
+void state_free(const struct noh_actor_type *type, void *state)
+{
+	if (state)
+		pool_give(pool_class_of(state_size(type)), state);
+}
+
+bool accepts(const struct noh_actor_type *type, const struct noh_message_type *message)
+{
+	uint32_t id = noh_message_id(message);
+	for (const struct noh_message_type *const *entry = type->accepts; entry && *entry; entry++)
+		if (noh_message_id(*entry) == id)
+			return true;
+	return false;
+}
+
+static void link_child(struct slot *parent, struct slot *child)
+{
+	struct extras *extras = extras_of(parent);
+	uint32_t index = slot_index(child);
+
+	child->elder = extras->youngest;
+	child->younger = 0;
+	if (extras->youngest)
+		slot_table[extras->youngest].younger = index;
+	extras->youngest = index;
+	extras->child_count++;
+}
+
+void life_adopt(struct slot *parent, uint64_t child)
+{
+	link_child(parent, &slot_table[handle_index(child)]);
+}
+
+static const struct spawn_more *more_of(const struct noh_spawn_options *options, bool system,
+					uint64_t watcher, uint64_t watch)
+{
+	struct spawn_more more = {.system = system, .watcher = watcher, .watch = watch};
+	if (options) {
+		more.name = options->name;
+		more.keeps_place = options->keeps_place;
+	}
+	if (!more.name && !more.keeps_place && !more.system && !more.watch)
+		return NULL;
+	struct spawn_more *copy = must_allocate(sizeof(more));
+	*copy = more;
+	return copy;
+}
+
+static struct slot *slot_for(struct noh_runtime *runtime, struct worker *worker)
+{
+	if (worker && worker->runtime == runtime)
+		return slot_take(&worker->slots);
+	struct slot_cache cache = {.depot = &runtime->slots};
+	struct slot *slot = slot_take(&cache);
+	slot_flush(&cache);
+	return slot;
+}
+
+noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *type,
+		   const void *state, const struct noh_spawn_options *options, uint64_t parent,
+		   bool system)
+{
+	struct worker *worker = this_worker;
+	if (ck_pr_load_32(&runtime->ended))
+		return NOH_NOBODY;
+	struct slot *slot = slot_for(runtime, worker);
+	if (!slot)
+		return NOH_NOBODY;
+
+	uint32_t generation = ck_pr_load_32(&slot->generation);
+	uint64_t handle = handle_of(slot_index(slot), generation), watch = 0;
+	if (options && options->monitored) {
+		struct extras *extras = extras_of(worker->running);
+		watch = ++extras->next_watch;
+		list_add(&extras->watches, (struct watch){watch, handle});
+	}
+
+	// Nobody who still runs the slot looks at these two while it is nobody's.
+	ck_pr_store_ptr(&slot->runtime, runtime);
+	ck_pr_store_ptr(&slot->type, (void *)type);
+	struct spawn spawn = {.type = type,
+			      .state = state_copy(type, state),
+			      .parent = parent,
+			      .more = more_of(options, system, worker ? worker->self : 0, watch)};
+	if (worker && parent == worker->self)
+		link_child(worker->running, slot);
+	else if (parent)
+		post_control(parent, CONTROL_ADOPT, handle, NULL,
+			     0); // before the child can report its end
+
+	struct envelope *envelope = envelope_new(sizeof(spawn), generation);
+	envelope->sender = worker ? worker->self : 0;
+	envelope->type = (uint32_t)POST_CONTROL << POST_SHIFT | CONTROL_SPAWN;
+	envelope->ask = 0;
+	memcpy(envelope->body, &spawn, sizeof(spawn));
+	if (worker) {
+		worker->statistics.spawned++;
+		worker->budget--;
+	}
+	if (trace_on)
+		trace_spawn(envelope->sender, handle, type, options ? options->name : NULL);
+	post(slot, envelope);
+	return (noh_actor){handle};
+}
+
+noh_actor noh_spawn_type(const struct noh_actor_type *type, const void *state,
+			 const struct noh_spawn_options *options)
+{
+	struct worker *worker = this_worker;
+	struct noh_spawn_options whole = {0};
+
+	// Programs compiled against an older header pass a shorter struct.
+	if (options) {
+		memcpy(&whole, options,
+		       options->size < sizeof(whole) ? options->size : sizeof(whole));
+		options = &whole;
+	}
+	if (type->abi != NOH_ABI || (!type->receive && !type->run)) {
+		runtime_log(worker ? worker->runtime : NULL, NOH_ERROR,
+			    "noh_spawn: %s is not an actor type of this version",
+			    type->name ? type->name : "?");
+		abort();
+	}
+	if (!worker || !worker->running) {
+		if (!whole.in)
+			outside("noh_spawn without .in = runtime");
+		whole.monitored = false;
+		return spawn_in(whole.in, type, state, options, whole.in->guardian, false);
+	}
+	struct noh_runtime *runtime = whole.in ? whole.in : worker->runtime;
+	bool own_child = !whole.detached && runtime == worker->runtime;
+	return spawn_in(runtime, type, state, options, own_child ? worker->self : runtime->guardian,
+			false);
+}
+
+int noh_restart(noh_actor child, const void *state)
+{
+	struct worker *worker = worker_of_call("noh_restart");
+	struct slot *slot = slot_if_alive(child.id);
+	if (!slot || !worker->running->extras)
+		return -ESRCH;
+
+	// Only a child's type and parent may be read here: they do not change while it has this
+	// handle.
+	for (uint32_t index = worker->running->extras->youngest; index;
+	     index = slot_table[index].elder) {
+		if (&slot_table[index] != slot)
+			continue;
+		const struct noh_actor_type *type =
+			(const struct noh_actor_type *)ck_pr_load_ptr(&slot->type);
+		struct restart restart = {.state = state_copy(type, state),
+					  .size = state_size(type)};
+		post_control(child.id, CONTROL_RESTART, worker->self, &restart, sizeof(restart));
+		return 0;
+	}
+	return -ESRCH;
+}

@@ -1,0 +1,483 @@
+/*
+ * A turn: one visit of a worker to an actor. It takes envelopes until the mailbox is empty or the
+ * budget is used up, and hands each to the handler, the fiber, or the part of the runtime that it
+ * is for.
+ *
+ * A failing handler jumps to the worker's loop (worker.c), so nothing that must be undone may be
+ * kept in a local variable while a handler runs: it is in the worker, in the slot, or in scratch
+ * memory.
+ */
+#include "runtime/turn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <noh/noh.h>
+
+#include "runtime/asks.h"
+#include "runtime/dead.h"
+#include "runtime/fibers.h"
+#include "runtime/guardian.h"
+#include "runtime/life.h"
+#include "runtime/own_messages.h"
+#include "runtime/saved.h"
+#include "runtime/watches.h"
+
+enum {
+	TURN_NS = 200 * 1000,      // a turn that takes longer ends, whatever is left of its budget
+	LOOK_EVERY_NS = 25 * 1000, // the clock is looked at about this often
+	QUANTUM_MOST = 128,        // messages, while they are fast
+	LONGER = 4,                // times the budget, for an actor that has fallen behind
+};
+
+// ---- the budget
+
+void look_at_clock(struct worker *worker)
+{
+	uint64_t now_ns = runtime_now_ns(worker->runtime);
+	uint64_t passed = now_ns - worker->now_ns;
+	uint32_t turns = worker->turns_since ? worker->turns_since : 1;
+
+	// Slow messages shorten the quantum at once; fast ones lengthen it step by step.
+	uint64_t quantum =
+		passed ? (uint64_t)worker->quantum * LOOK_EVERY_NS / passed : QUANTUM_MOST;
+	if (quantum > (uint64_t)worker->quantum * 2)
+		quantum = (uint64_t)worker->quantum * 2;
+	worker->quantum = quantum < 1              ? 1
+			  : quantum > QUANTUM_MOST ? QUANTUM_MOST
+						   : (int32_t)quantum;
+	worker->until_look = worker->quantum;
+
+	ck_pr_store_64(&worker->turn_ns, (worker->turn_ns * 7 + passed / turns) / 8);
+	ck_pr_store_64(&worker->now_ns, now_ns);
+	worker->turns_since = 0;
+}
+
+static void grant(struct worker *worker)
+{
+	worker->granted =
+		worker->turn_left < worker->until_look ? worker->turn_left : worker->until_look;
+	worker->budget = worker->granted;
+}
+
+static void settle_budget(struct worker *worker)
+{
+	int32_t used = worker->granted - worker->budget;
+	worker->granted = worker->budget = 0;
+	worker->until_look -= used;
+	worker->turn_left -= used;
+}
+
+// What was granted is used up. True: the turn may go on.
+static bool grant_more(struct worker *worker)
+{
+	settle_budget(worker);
+	if (worker->throttle || worker->turn_left <= 0)
+		return false;
+	if (worker->until_look <= 0) {
+		look_at_clock(worker);
+		if (worker->now_ns - worker->turn_began_ns > TURN_NS)
+			return false;
+	}
+	grant(worker);
+	return true;
+}
+
+// ---- one message
+
+static void not_understood(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	if (post_kind(envelope) == POST_MESSAGE && envelope->ask) {
+		post_answer_error(envelope->sender, envelope->ask, -ENOTSUP, slot->type->name);
+		envelope->ask = 0;
+	}
+	dead_count(worker->runtime, worker->self, envelope->sender, message_info(post_id(envelope)),
+		   envelope->body, "not understood");
+}
+
+// noh_end() was called.
+static void end_as_asked(struct worker *worker, struct slot *slot)
+{
+	char *reason = worker->end_reason;
+	worker->end_reason = NULL;
+	worker->end_asked = false;
+	if (worker->end_code)
+		noh_log(NOH_WARN, "ends with code %lld: %s", (long long)worker->end_code,
+			reason ? reason : "");
+	life_end(worker, slot, worker->end_code ? NOH_WHY_FAILED : NOH_WHY_NORMAL, worker->end_code,
+		 reason);
+	free(reason);
+}
+
+// After a handler has returned.
+static inline void done_with(struct worker *worker, struct slot *slot, struct envelope *envelope,
+			     enum noh_handled handled)
+{
+	worker->hand = NULL;
+	if (__builtin_expect(handled == NOH_FAILED, 0)) {
+		worker->hand = envelope;
+		turn_failed(worker);
+		return;
+	}
+	if (__builtin_expect(handled == NOH_NOT_UNDERSTOOD, 0))
+		not_understood(worker, slot, envelope);
+	if (__builtin_expect(envelope->ask != 0, 0) && post_kind(envelope) == POST_MESSAGE)
+		post_answer_error(envelope->sender, envelope->ask, -ENODATA,
+				  "returned without an answer");
+	scratch_end(&worker->scratch);
+	if (envelope->type >> POST_SHIFT || message_info(post_id(envelope))->holds)
+		envelope_release(envelope);
+	if (worker->hand_detached) {
+		worker->hand_detached = false;
+		envelope_free(envelope);
+	}
+	if (__builtin_expect(worker->end_asked, 0))
+		end_as_asked(worker, slot);
+}
+
+static void drop(struct worker *worker, struct envelope *envelope)
+{
+	envelope_release(envelope);
+	if (worker->hand_detached) {
+		worker->hand_detached = false;
+		envelope_free(envelope);
+	}
+}
+
+static void to_handler(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	uint32_t id = post_id(envelope);
+	struct noh_delivery in = {
+		.id = id, .type = &message_info(id)->type, .body = envelope->body};
+
+	worker->hand = envelope;
+	worker->statistics.messages++;
+	done_with(worker, slot, envelope, slot->type->receive(slot->state, &in));
+}
+
+static void answer_to_handler(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	struct noh_outcome outcome;
+	struct noh_delivery in;
+	if (!asks_take_answer(worker, slot, envelope, &outcome, &in)) {
+		worker->statistics.late_answers++;
+		drop(worker, envelope);
+		return;
+	}
+	worker->hand = envelope;
+	worker->statistics.messages++;
+	done_with(worker, slot, envelope, slot->type->receive(slot->state, &in));
+}
+
+static void gated_to_handler(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	struct gate *gate = (struct gate *)(uintptr_t)envelope->ask;
+	if (gate && !gate->ops->admit(gate, envelope->body)) {
+		drop(worker, envelope);
+		return;
+	}
+	if (__builtin_expect(post_id(envelope) == noh_message_id(&noh_alarm_message), 0)) {
+		drop(worker, envelope);
+		if (!guardian_alarm(worker, slot))
+			asks_alarm(worker, slot);
+		return;
+	}
+	to_handler(worker, slot, envelope);
+}
+
+static void control(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	switch ((enum control)post_id(envelope)) {
+	case CONTROL_SPAWN:
+		life_begin(worker, slot, envelope);
+		break;
+	case CONTROL_WAKE:
+		// `ending` is looked at before each envelope; what else it may mean is that a fiber
+		// had yielded.
+		if (slot->flags & SLOT_FIBER)
+			fiber_yielded(worker, slot);
+		break;
+	case CONTROL_STOP:
+		if (slot->flags & SLOT_FIBER)
+			fiber_stop_asked(worker, slot);
+		else
+			life_end(worker, slot, NOH_WHY_NORMAL, 0, NULL);
+		break;
+	case CONTROL_WATCH:
+		list_add(&extras_of(slot)->watchers, *(struct watcher *)envelope->body);
+		break;
+	case CONTROL_UNWATCH:
+		watchers_remove(slot, (struct watcher *)envelope->body);
+		break;
+	case CONTROL_ADOPT:
+		if (slot_state(slot) == SLOT_ALIVE) {
+			life_adopt(slot, envelope->sender);
+		} else {
+			life_adopt(slot, envelope->sender);
+			post_ending(envelope->sender, ENDING_SHUTDOWN);
+		}
+		break;
+	case CONTROL_ENDED:
+		life_child_ended(worker, slot, envelope);
+		break;
+	case CONTROL_RESTART:
+		life_restart(worker, slot, ((struct restart *)envelope->body)->state);
+		break;
+	case CONTROL_LET_GO:
+		life_let_go(worker, slot);
+		break;
+	case CONTROL_STOP_ASKED:
+		guardian_stop_asked(worker, slot);
+		break;
+	}
+}
+
+// The rare ones: whatever is not a message for a living actor with handlers.
+static void other(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	enum post_kind kind = post_kind(envelope);
+
+	if (envelope_generation(envelope) != ck_pr_load_32(&slot->generation)) {
+		dead_letter(worker->runtime, envelope,
+			    handle_of(slot_index(slot), envelope_generation(envelope)),
+			    "came too late");
+		return;
+	}
+	if (kind == POST_CONTROL) {
+		control(worker, slot, envelope);
+		return;
+	}
+	switch (slot_state(slot)) {
+	case SLOT_LIMBO:
+		if (kind == POST_MESSAGE)
+			saved_keep(slot, envelope);
+		else
+			envelope_release(envelope); // what the old life had caused
+		return;
+	case SLOT_FREE:
+	case SLOT_ENDING:
+		// The guardian's deadline comes while it waits for its children.
+		if (slot->type == &guardian_actor_type && kind == POST_GATED)
+			gated_to_handler(worker, slot, envelope);
+		else
+			dead_letter(worker->runtime, envelope, worker->self, "is ending");
+		return;
+	case SLOT_ALIVE:
+		break;
+	}
+	if (kind == POST_DOWN && !watches_take(slot, envelope->ask)) {
+		drop(worker, envelope);
+		return;
+	}
+	if (slot->flags & SLOT_FIBER)
+		fiber_offer(worker, slot, envelope);
+	else if (kind == POST_ANSWER)
+		answer_to_handler(worker, slot, envelope);
+	else if (kind == POST_GATED)
+		gated_to_handler(worker, slot, envelope);
+	else
+		to_handler(worker, slot, envelope);
+}
+
+static inline void one(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	// A user's message, for the tenant that lives here, which has handlers.
+	if (__builtin_expect(envelope->type < 1u << POST_SHIFT &&
+				     envelope_generation(envelope) ==
+					     ck_pr_load_32(&slot->generation) &&
+				     (slot->flags & (SLOT_STATE_MASK | SLOT_FIBER)) == SLOT_ALIVE,
+			     1))
+		to_handler(worker, slot, envelope);
+	else
+		other(worker, slot, envelope);
+}
+
+// ---- the turn
+
+static inline bool is_ending_asked(const struct slot *slot)
+{
+	return ck_pr_load_32(&slot->ending) >> 2 == ck_pr_load_32(&slot->generation);
+}
+
+// The next envelope: saved mail first, if it is for a life that takes it.
+static inline struct envelope *next_envelope(struct worker *worker, struct slot *slot)
+{
+	if (__builtin_expect(slot->saved != NULL, 0) &&
+	    (slot->flags & (SLOT_STATE_MASK | SLOT_FIBER)) == SLOT_ALIVE) {
+		worker->hand_detached = true;
+		return saved_take(slot);
+	}
+	return mailbox_take(&slot->in, &slot->out);
+}
+
+void at_turn_end(struct turn_end *hook)
+{
+	struct worker *worker = worker_of_call("at_turn_end");
+	if (hook->listed)
+		return;
+	hook->listed = true;
+	hook->next = worker->turn_ends;
+	worker->turn_ends = hook;
+}
+
+static inline void run_turn_ends(struct worker *worker)
+{
+	while (__builtin_expect(worker->turn_ends != NULL, 0)) {
+		struct turn_end *hook = worker->turn_ends;
+		worker->turn_ends = hook->next;
+		hook->listed = false;
+		hook->run(hook);
+	}
+}
+
+static void end_turn(struct worker *worker)
+{
+	settle_budget(worker);
+	worker->turns_since++;
+	worker->running = NULL;
+	worker->self = 0;
+	worker->throttle = false;
+}
+
+// Mail is left, or may be: back into the queue.
+static void leave_with_mail(struct worker *worker, struct slot *slot)
+{
+	// What ended the turn may have been its last message.
+	if (mailbox_seems_empty(&slot->out) && !slot->saved) {
+		if (ck_pr_load_8(&slot->overloaded))
+			ck_pr_store_8(&slot->overloaded, 0);
+		if (mailbox_go_idle(&slot->in, &slot->out)) {
+			end_turn(worker);
+			return;
+		}
+	}
+
+	// Senders that meet the mark hold back; a half-linked sender alone is no overload.
+	if (!ck_pr_load_8(&slot->overloaded) && !mailbox_seems_empty(&slot->out) &&
+	    worker->turn_left <= 0 && !worker->throttle)
+		ck_pr_store_8(&slot->overloaded, 1);
+	settle_budget(worker);
+	worker->turns_since++;
+	worker->running = NULL;
+	worker->self = 0;
+	reschedule(worker, slot);
+	worker->throttle = false;
+}
+
+static void go_on(struct worker *worker, struct slot *slot)
+{
+	for (;;) {
+		if (__builtin_expect(is_ending_asked(slot), 0) && slot_state(slot) != SLOT_FREE)
+			life_ending_asked(worker, slot);
+
+		struct envelope *envelope = next_envelope(worker, slot);
+		if (!envelope) {
+			if (__builtin_expect(slot->flags & SLOT_FIBER, 0) &&
+			    fiber_only_looks(worker, slot))
+				continue;
+			run_turn_ends(worker);
+			// Only what the saved list holds may be left, and who does not want it now
+			// is idle.
+			if (ck_pr_load_8(&slot->overloaded))
+				ck_pr_store_8(&slot->overloaded, 0);
+			if (mailbox_go_idle(&slot->in, &slot->out)) {
+				end_turn(worker);
+				return;
+			}
+			for (int i = 0; i < 64 && mailbox_seems_empty(&slot->out); i++)
+				ck_pr_stall();
+			if (mailbox_seems_empty(&slot->out))
+				break; // a sender was stopped between its two steps: it gets the
+				       // time it needs
+			continue;
+		}
+		one(worker, slot, envelope);
+		if (--worker->budget <= 0 && !grant_more(worker))
+			break;
+	}
+	run_turn_ends(worker);
+	leave_with_mail(worker, slot);
+}
+
+void turn(struct worker *worker, struct slot *slot)
+{
+	worker->running = slot;
+	worker->self = slot_handle(slot);
+	worker->turn_began_ns = worker->now_ns;
+	worker->turn_left = worker->runtime->budget;
+	if (__builtin_expect(ck_pr_load_8(&slot->overloaded), 0))
+		worker->turn_left *= LONGER;
+	worker->statistics.turns++;
+	grant(worker);
+	go_on(worker, slot);
+}
+
+static void give(struct worker *worker, struct slot *slot, const struct noh_delivery *in)
+{
+	enum noh_handled handled = slot->type->receive(slot->state, in);
+	scratch_end(&worker->scratch);
+	if (slot_state(slot) != SLOT_ALIVE)
+		return;
+	if (handled == NOH_FAILED)
+		turn_fail(worker, slot, worker->failure);
+	else if (worker->end_asked)
+		end_as_asked(worker, slot);
+}
+
+void turn_give(struct worker *worker, struct slot *slot, const struct noh_message_type *type,
+	       const void *body)
+{
+	struct noh_delivery in = {.id = noh_message_id(type), .type = type, .body = body};
+	if (slot->type->receive)
+		give(worker, slot, &in);
+}
+
+void turn_give_outcome(struct worker *worker, struct slot *slot, uint32_t asked_id,
+		       const struct noh_outcome *outcome)
+{
+	struct noh_delivery in = {.asked_id = asked_id, .outcome = outcome};
+	give(worker, slot, &in);
+}
+
+void turn_fail(struct worker *worker, struct slot *slot, const char *reason)
+{
+	noh_log(NOH_ERROR, "failed: %s", reason);
+	life_end(worker, slot, NOH_WHY_FAILED, 0, reason);
+}
+
+void turn_failed(struct worker *worker)
+{
+	struct slot *slot = worker->running;
+	struct envelope *hand = worker->hand;
+
+	scratch_end(&worker->scratch);
+	if (worker->stopping) {
+		noh_log(NOH_ERROR, "failed in noh_stopping: %s", worker->failure);
+		worker->hand = NULL;
+		life_end_rest(worker, slot);
+		return;
+	}
+
+	// The message in hand is lost; who asked hears of it at once.
+	noh_log(NOH_ERROR, "failed: %s", worker->failure);
+	worker->hand = NULL;
+	if (hand) {
+		if (post_kind(hand) == POST_MESSAGE && hand->ask)
+			post_answer_error(hand->sender, hand->ask, -ECONNRESET, worker->failure);
+		drop(worker, hand);
+	}
+	life_end(worker, slot, NOH_WHY_FAILED, 0, worker->failure);
+}
+
+void turn_resume_after_failure(struct worker *worker)
+{
+	struct slot *slot = worker->running;
+	turn_failed(worker);
+	if (--worker->budget > 0 || grant_more(worker)) {
+		go_on(worker, slot);
+		return;
+	}
+	run_turn_ends(worker);
+	leave_with_mail(worker, slot);
+}

@@ -1,0 +1,21 @@
+/* Waking parked workers, and threads that wait for an answer. */
+#ifndef NOH_RUNTIME_WAKE_H
+#define NOH_RUNTIME_WAKE_H
+
+#include "runtime/runtime.h"
+
+/* Any thread, after it has pushed. Wakes one parked worker to search, unless somebody searches
+ * already. */
+void wake_one(struct noh_runtime *runtime);
+
+/* Any thread. It has not looked at the clock for a while, and does not sleep. */
+struct worker;
+bool is_worker_stuck(const struct worker *worker, uint64_t now_ns);
+
+/* Any thread. For actors that no worker of this thread may run. */
+void schedule_outside(struct noh_runtime *runtime, struct slot *slot);
+
+/* Any thread. The hidden slot of a plain thread has an answer. */
+void wake_thread(struct slot *slot);
+
+#endif

@@ -1,0 +1,173 @@
+/* The worker's life: own work, stolen work, park; and coming back from a failing handler. */
+#include "runtime/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/overflow.h"
+#include "runtime/simulation.h"
+
+enum {
+	POLL_EVERY_NS = 50 * 1000, // of the reactor, between turns
+	FIRST_QUANTUM = 16,
+};
+
+_Thread_local struct worker *this_worker;
+
+__attribute__((noinline)) struct worker *worker_here(void)
+{
+	__asm__ volatile(""); // not pure: the thread may have changed
+	return this_worker;
+}
+
+struct worker *worker_of_call(const char *call)
+{
+	struct worker *worker = worker_here();
+	if (__builtin_expect(!worker || !worker->running, 0))
+		outside(call);
+	return worker;
+}
+
+noh_actor noh_self(void)
+{
+	struct worker *worker = worker_here();
+	return (noh_actor){worker ? worker->self : 0};
+}
+
+noh_actor noh_sender(void)
+{
+	struct worker *worker = worker_here();
+	return (noh_actor){worker && worker->hand ? worker->hand->sender : 0};
+}
+
+noh_actor noh_parent(void)
+{
+	struct worker *worker = worker_here();
+	return (noh_actor){worker && worker->running ? worker->running->parent : 0};
+}
+
+struct noh_runtime *noh_runtime(void)
+{
+	struct worker *worker = worker_here();
+	return worker ? worker->runtime : NULL;
+}
+
+uint32_t noh_workers(void)
+{
+	return worker_of_call("noh_workers")->runtime->worker_count;
+}
+
+int worker_create(struct noh_runtime *runtime, uint32_t index, struct worker **ret_worker)
+{
+	struct worker *worker = NULL;
+	if (posix_memalign((void **)&worker, 2 * CACHE_LINE, sizeof(*worker)))
+		abort();
+	memset(worker, 0, sizeof(*worker));
+	worker->runtime = runtime;
+	worker->index = index;
+	worker->slots.depot = &runtime->slots;
+	worker->quantum = worker->until_look = FIRST_QUANTUM;
+	pthread_mutex_init(&worker->home.lock, NULL);
+	random_init(&worker->random, runtime->seed + index);
+	stack_cache_init(&worker->stacks, &runtime->stacks);
+	int err = runtime->seams->reactor_create(worker, &worker->reactor);
+	if (err) {
+		free(worker);
+		return err;
+	}
+	*ret_worker = worker;
+	return 0;
+}
+
+void worker_destroy(struct worker *worker)
+{
+	if (!worker)
+		return;
+	worker->reactor->ops->destroy(worker->reactor);
+	stack_cache_finish(&worker->stacks);
+	slot_flush(&worker->slots);
+	scratch_finish(&worker->scratch);
+	pthread_mutex_destroy(&worker->home.lock);
+	free(worker);
+}
+
+bool reactor_try_hold(struct reactor *reactor)
+{
+	return !ck_pr_load_32(&reactor->held) &&
+	       swap_if_32(&reactor->held, 0, 1); // pairs with reactor_release()
+}
+
+void reactor_hold(struct reactor *reactor)
+{
+	// Only ever held for the time of a poll that does not wait.
+	for (int i = 0; !reactor_try_hold(reactor); i++) {
+		if (i < 64)
+			ck_pr_stall();
+		else
+			sched_yield();
+	}
+}
+
+void reactor_release(struct reactor *reactor)
+{
+	store_release_32(&reactor->held, 0); // pairs with reactor_try_hold()
+}
+
+static void poll_now_and_then(struct worker *worker)
+{
+	struct reactor *reactor = worker->reactor;
+	uint32_t waiting = ring_count(&worker->ring);
+
+	if (worker->now_ns - reactor->polled_ns < POLL_EVERY_NS || !reactor_try_hold(reactor))
+		return;
+	ck_pr_store_64(&reactor->polled_ns, worker->now_ns);
+	worker->statistics.polls++;
+	reactor->ops->poll(reactor, 0, waiting < RING_SIZE ? RING_SIZE - waiting : 0);
+	reactor_release(reactor);
+}
+
+static void run_simulated(struct worker *worker)
+{
+	while (!worker->runtime->ended) {
+		struct slot *slot = simulation_draw(worker->runtime->simulation);
+		if (slot)
+			turn(worker, slot);
+		else
+			simulation_idle(worker);
+	}
+}
+
+static void run_real(struct worker *worker)
+{
+	for (;;) {
+		if (worker->until_look <= 0) {
+			look_at_clock(worker);
+			poll_now_and_then(worker);
+		}
+		struct slot *slot = find_work(worker);
+		if (slot)
+			turn(worker, slot);
+		else if (ck_pr_load_32(&worker->runtime->ended))
+			return;
+		else
+			park(worker);
+	}
+}
+
+void worker_run(struct worker *worker)
+{
+	this_worker = worker;
+	overflow_watch_thread();
+	ck_pr_store_64(&worker->now_ns, runtime_now_ns(worker->runtime));
+
+	// Once for the whole life: a failing handler comes back here, and the turn that it was in
+	// goes on.
+	if (_setjmp(worker->failed))
+		turn_resume_after_failure(this_worker);
+	worker = this_worker;
+	if (worker->runtime->simulation)
+		run_simulated(worker);
+	else
+		run_real(worker);
+	this_worker = NULL;
+}

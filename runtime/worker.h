@@ -1,0 +1,128 @@
+/*
+ * A worker: one OS thread that runs actors. What is in its struct is its own, but for the parts
+ * marked as shared.
+ */
+#ifndef NOH_RUNTIME_WORKER_H
+#define NOH_RUNTIME_WORKER_H
+
+#include <setjmp.h>
+
+#include "runtime/context.h"
+#include "runtime/extras.h"
+#include "runtime/queue.h"
+#include "runtime/random.h"
+#include "runtime/runtime.h"
+#include "runtime/scratch.h"
+#include "runtime/stack.h"
+
+struct timekeeper;
+
+// What is counted always; each worker counts in its own lines, summed on reading.
+struct statistics {
+	uint64_t messages, turns, spawned, ended, dead_letters, late_answers;
+	uint64_t steals, parks, wakes, polls;
+};
+
+struct worker {
+	// Constant while the runtime runs.
+	struct noh_runtime *runtime;
+	uint32_t index;
+	struct reactor *reactor;
+	struct timekeeper *keeper; // the reactor's; for timers/
+	pthread_t thread;
+
+	// The turn that runs.
+	struct slot *running;
+	uint64_t self;
+	struct envelope *hand; // the message being handled; NULL between messages
+	int32_t budget;        // what is left of `granted`: received and sent messages count
+	int32_t granted;
+	int32_t turn_left;  // of the turn's budget, `granted` included
+	bool hand_detached; // it came from the saved list: freed after it was handled
+	bool throttle;      // a message was sent to an overloaded actor
+	bool end_asked;     // noh_end() was called
+	bool stopping;      // noh_stopping is being handled: `ending` says of what
+	struct ending ending;
+	struct slot *throttled_by;
+	int64_t end_code;
+	char *end_reason;
+	uint64_t ticks_missed; // of the tick in hand; written by timers/
+	struct turn_end *turn_ends;
+	struct scratch scratch;
+	jmp_buf failed; // where a failing handler goes
+	char failure[512];
+
+	// Fibers.
+	struct fiber *fiber; // the one that runs, or NULL
+	struct context loop; // this thread's own side
+	struct stack_cache stacks;
+
+	// Time.
+	uint64_t now_ns; // when the clock was last looked at
+	uint64_t turn_began_ns;
+	int32_t quantum;        // messages between two looks
+	int32_t until_look;     // what is left of it
+	uint32_t turns_since;   // turns since the last look
+	uint64_t turn_ns;       // moving average
+	uint64_t busy_since_ns; // the queue has not been empty since; 0: it was
+
+	// Queues that only this worker touches.
+	struct slot_list home_local; // pinned actors that it woke itself
+	struct slot_list throttled;
+	struct slot_cache slots;
+	struct random random;
+	uint32_t next_in_a_row; // runs of the next slot without one of the ring
+	uint32_t tick;
+	bool searching; // holds a search credit
+	struct statistics statistics;
+
+	// Shared: whoever wakes or steals.
+	_Alignas(CACHE_LINE) void *next; // the actor woken last; put by the owner, taken by anyone
+	struct ring ring;
+	struct shared_queue home;             // pinned actors woken from elsewhere
+	_Alignas(CACHE_LINE) uint32_t parked; // for the watchdog
+};
+
+extern _Thread_local struct worker *this_worker;
+
+/* The worker of this thread, NULL in plain threads. Never inlined: a fiber that migrates must not
+ * see its old thread's. */
+struct worker *worker_here(void);
+
+/* worker_here(), for calls that make no sense outside an actor; ends the process there. */
+struct worker *worker_of_call(const char *call);
+
+/* Where what a handler is lent goes: the fiber's if one runs. */
+struct scratch *scratch_here(struct worker *worker);
+
+int worker_create(struct noh_runtime *runtime, uint32_t index, struct worker **ret_worker);
+void worker_destroy(struct worker *worker);
+
+/* The thread's life: runs actors until the runtime has ended. */
+void worker_run(struct worker *worker);
+
+// ---- schedule.c
+
+/* Any thread. The mailbox of the slot said that it was idle: makes somebody run it. */
+void schedule(struct slot *slot);
+/* The worker's own thread: puts a slot that has just had its turn back into the queue. */
+void reschedule(struct worker *worker, struct slot *slot);
+/* The worker's own thread. NULL: nothing to do anywhere that this worker may take now. */
+struct slot *find_work(struct worker *worker);
+/* Waits until there may be work, polling the reactor. */
+void park(struct worker *worker);
+/* Makes everybody look, to leave. */
+void wake_everybody(struct noh_runtime *runtime);
+
+// ---- turn.c
+
+/* Runs an actor that is scheduled until its mail or its budget is used up. */
+void turn(struct worker *worker, struct slot *slot);
+/* Ends the actor whose handler failed. */
+void turn_failed(struct worker *worker);
+/* After a jump to `failed`: the same, and the rest of its turn. */
+void turn_resume_after_failure(struct worker *worker);
+/* So many messages later than the last time: moves the averages. */
+void look_at_clock(struct worker *worker);
+
+#endif
