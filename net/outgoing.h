@@ -1,0 +1,47 @@
+/*
+ * Bytes that are to be sent: slices in order, small ones copied together. Knows no sockets.
+ *
+ * What one side has gathered it can hand over to another through a stack that both reach, without a
+ * lock.
+ */
+#ifndef NET_OUTGOING_H
+#define NET_OUTGOING_H
+
+#include <sys/uio.h>
+
+#include "mailbox/bytes.h"
+
+enum { PIECES_A_BATCH = 9 };
+
+struct batch {
+	struct batch *next;
+	struct batch *last, *older; // of the first of a chain that is being handed over
+	uint32_t first, count;
+	noh_bytes pieces[PIECES_A_BATCH];
+};
+
+/* All zero is empty, and holds nothing. */
+struct outgoing {
+	struct batch *first, *last;
+	size_t bytes;
+	struct noh_buffer *copies; // has room for the next small ones
+};
+
+/* Retains the slice, or copies it if it is small or nobody owns it. */
+void outgoing_add(struct outgoing *outgoing, noh_bytes bytes);
+
+/* The first pieces, at most `most`; how many. They stay until outgoing_drop(). */
+uint32_t outgoing_pieces(const struct outgoing *outgoing, struct iovec *ret_pieces, uint32_t most);
+
+/* Releases the first `size` bytes. */
+void outgoing_drop(struct outgoing *outgoing, size_t size);
+
+/* Releases all. */
+void outgoing_finish(struct outgoing *outgoing);
+
+/* Leaves `from` empty. One thread hands over at a time, one takes over at a time. */
+void outgoing_hand_over(struct outgoing *from, void **stack);
+/* Appends what was handed over, in order. */
+void outgoing_take_over(struct outgoing *to, void **stack);
+
+#endif
