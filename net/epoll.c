@@ -5,7 +5,7 @@
  * A descriptor is registered once, edge-triggered, for everything; nothing is ever re-armed. What
  * the kernel has said is remembered in `has`, what has been submitted in `wants`; a socket where
  * the two meet is visited, either as its event is taken or, if it is submitted later, from the
- * ready list by the next wait().
+ * ready list by the next tell().
  */
 #include <assert.h>
 #include <errno.h>
@@ -37,8 +37,10 @@ struct epoll_poller {
 
 	// Holder only.
 	_Alignas(CACHE_LINE) struct intake intake;
-	struct ready ready; // to be visited by the next wait()
+	struct ready ready; // to be visited by the next tell()
 	bool has_pwait2;
+	int event_count; // collected, not told yet
+	struct epoll_event events[EVENTS_A_WAIT];
 };
 
 static struct epoll_poller *as_epoll(struct poller *poller)
@@ -73,7 +75,6 @@ static int epoll_connect(struct poller *base, struct socket *socket, const union
 	int fd = kernel_open(address, options);
 	if (fd < 0)
 		return fd;
-	kernel_set_options(base, fd, options);
 
 	int err = connect(fd, &address->any, address_size(address)) ? error_now() : 0;
 	socket->has = 0;
@@ -251,21 +252,23 @@ static void note_event(struct epoll_poller *poller, const struct epoll_event *ev
 	visit(poller, socket);
 }
 
-static uint32_t visit_ready(struct epoll_poller *poller, uint32_t room)
+static void epoll_tell(struct poller *base, uint32_t room)
 {
-	uint32_t count = poller->ready.count < room ? poller->ready.count : room;
+	struct epoll_poller *poller = as_epoll(base);
+	uint32_t count = poller->ready.count <= room ? poller->ready.count : room + 1;
 
 	// What becomes ready meanwhile waits for the next time.
 	for (uint32_t i = 0; i < count && poller->ready.count; i++)
 		visit(poller, ready_take(&poller->ready));
-	return count;
+	for (int i = 0; i < poller->event_count; i++)
+		note_event(poller, &poller->events[i]);
+	poller->event_count = 0;
 }
 
 // ---- waiting
 
 // The C library's wrapper came later than the system call.
-static int wait_exactly(struct epoll_poller *poller, struct epoll_event *events, int most,
-			uint64_t timeout_ns)
+static int wait_exactly(struct epoll_poller *poller, int most, uint64_t timeout_ns)
 {
 #ifdef SYS_epoll_pwait2
 	if (poller->has_pwait2) {
@@ -273,38 +276,34 @@ static int wait_exactly(struct epoll_poller *poller, struct epoll_event *events,
 			int64_t seconds, nanoseconds;
 		} timeout = {(int64_t)(timeout_ns / 1000000000),
 			     (int64_t)(timeout_ns % 1000000000)};
-		int count = (int)syscall(SYS_epoll_pwait2, poller->epoll_fd, events, most, &timeout,
-					 NULL, (size_t)0);
+		int count = (int)syscall(SYS_epoll_pwait2, poller->epoll_fd, poller->events, most,
+					 &timeout, NULL, (size_t)0);
 		if (count >= 0 || (errno != ENOSYS && errno != EPERM))
 			return count;
 		poller->has_pwait2 = false;
 	}
 #endif
 	uint64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
-	return epoll_wait(poller->epoll_fd, events, most, ms > INT32_MAX ? INT32_MAX : (int)ms);
+	return epoll_wait(poller->epoll_fd, poller->events, most,
+			  ms > INT32_MAX ? INT32_MAX : (int)ms);
 }
 
 static void epoll_poller_wait(struct poller *base, uint64_t now_ns, uint64_t until_ns,
 			      uint32_t room)
 {
 	struct epoll_poller *poller = as_epoll(base);
-	struct epoll_event events[EVENTS_A_WAIT];
-	int count;
+	int fd = poller->epoll_fd, count;
+	int most = room >= poller->ready.count + EVENTS_A_WAIT ? EVENTS_A_WAIT
+		   : room > poller->ready.count                ? (int)(room - poller->ready.count)
+							       : 1;
 
-	uint32_t visited = visit_ready(poller, room);
-	int most = room > visited + EVENTS_A_WAIT ? EVENTS_A_WAIT
-		   : room > visited               ? (int)(room - visited)
-						  : 1;
-
-	if (visited || poller->ready.count || until_ns <= now_ns)
-		count = epoll_wait(poller->epoll_fd, events, most, 0);
+	if (poller->ready.count || until_ns <= now_ns)
+		count = epoll_wait(fd, poller->events, most, 0);
 	else if (until_ns == UINT64_MAX)
-		count = epoll_wait(poller->epoll_fd, events, most, -1);
+		count = epoll_wait(fd, poller->events, most, -1);
 	else
-		count = wait_exactly(poller, events, most, until_ns - now_ns);
-
-	for (int i = 0; i < count; i++)
-		note_event(poller, &events[i]);
+		count = wait_exactly(poller, most, until_ns - now_ns);
+	poller->event_count = count > 0 ? count : 0;
 }
 
 static bool epoll_is_ready(struct poller *poller)
@@ -341,10 +340,10 @@ static const struct poller_ops epoll_ops = {
 	.write = epoll_write,
 	.send_now = kernel_send_now,
 	.shutdown = kernel_shutdown,
-	.set_options = kernel_set_options,
 	.address = kernel_address,
 	.lookup = kernel_lookup,
 	.wait = epoll_poller_wait,
+	.tell = epoll_tell,
 	.is_ready = epoll_is_ready,
 	.ring = epoll_ring,
 	.destroy = epoll_destroy,

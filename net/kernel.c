@@ -34,12 +34,11 @@ static void set_buffers(int fd, const struct noh_tcp_options *options)
 		set(fd, SOL_SOCKET, SO_RCVBUF, clipped(options->receive_buffer_bytes));
 }
 
-int kernel_set_options(struct poller *poller, intptr_t descriptor,
-		       const struct noh_tcp_options *options)
+// Before it listens or connects: the window depends on the buffers, and a listener's options are
+// inherited by what it accepts.
+static void set_options(int fd, const struct noh_tcp_options *options)
 {
-	int fd = (int)descriptor;
-	(void)poller;
-
+	set_buffers(fd, options);
 	if (!options->delay)
 		set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (options->keep_alive_s > 0) {
@@ -49,7 +48,6 @@ int kernel_set_options(struct poller *poller, intptr_t descriptor,
 		set(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
 		set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	}
-	return 0;
 }
 
 int kernel_open(const union address *address, const struct noh_tcp_options *options)
@@ -57,7 +55,7 @@ int kernel_open(const union address *address, const struct noh_tcp_options *opti
 	int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return error_now();
-	set_buffers(fd, options); // before it listens or connects: the window depends on them
+	set_options(fd, options);
 	return fd;
 }
 

@@ -8,8 +8,6 @@
 int kernel_listen(struct poller *poller, const union address *address, int backlog,
 		  const struct noh_tcp_options *options, intptr_t *ret_descriptor);
 void kernel_discard(struct poller *poller, intptr_t descriptor);
-int kernel_set_options(struct poller *poller, intptr_t descriptor,
-		       const struct noh_tcp_options *options);
 ssize_t kernel_send_now(struct poller *poller, intptr_t descriptor, const struct iovec *pieces,
 			uint32_t count);
 int kernel_shutdown(struct poller *poller, struct socket *socket);
@@ -18,7 +16,7 @@ int kernel_address(struct poller *poller, intptr_t descriptor, bool of_peer,
 int kernel_lookup(struct poller *poller, const char *host, uint16_t port,
 		  union address *ret_addresses, int most);
 
-/* A socket that does not block, with its buffers set; or a negative errno. */
+/* A socket that does not block, with its options set; or a negative errno. */
 int kernel_open(const union address *address, const struct noh_tcp_options *options);
 
 /* True for an error of accept() that is no reason to stop accepting the others. */

@@ -131,15 +131,6 @@ static int memory_shutdown(struct poller *poller, struct socket *socket)
 	return 0;
 }
 
-static int memory_set_options(struct poller *poller, intptr_t descriptor,
-			      const struct noh_tcp_options *options)
-{
-	(void)poller;
-	(void)descriptor;
-	(void)options;
-	return 0;
-}
-
 static int memory_address(struct poller *poller, intptr_t descriptor, bool of_peer,
 			  union address *ret_address)
 {
@@ -236,15 +227,20 @@ static void visit(struct memory_poller *poller, struct socket *socket)
 
 // ---- the poller
 
-static void memory_wait(struct poller *base, uint64_t now_ns, uint64_t until_ns, uint32_t room)
+static void memory_wait(struct poller *poller, uint64_t now_ns, uint64_t until_ns, uint32_t room)
 {
-	struct memory_poller *poller = as_memory(base);
-	struct socket *socket;
+	(void)poller;
 	(void)now_ns;
 	(void)until_ns;
+	(void)room;
+}
 
-	for (uint32_t i = 0; i <= room && (socket = ready_take(&poller->ready)); i++)
-		visit(poller, socket);
+static void memory_tell(struct poller *base, uint32_t room)
+{
+	struct memory_poller *poller = as_memory(base);
+
+	for (uint32_t i = 0; i <= room && poller->ready.count; i++)
+		visit(poller, ready_take(&poller->ready));
 }
 
 static bool memory_is_ready(struct poller *poller)
@@ -274,10 +270,10 @@ static const struct poller_ops memory_ops = {
 	.write = memory_write,
 	.send_now = memory_send_now,
 	.shutdown = memory_shutdown,
-	.set_options = memory_set_options,
 	.address = memory_address,
 	.lookup = memory_lookup,
 	.wait = memory_wait,
+	.tell = memory_tell,
 	.is_ready = memory_is_ready,
 	.ring = memory_ring,
 	.destroy = memory_destroy,

@@ -4,8 +4,8 @@
  * business. epoll.c and memory.c (a network within the process, for simulation) implement it.
  *
  * Who may call: "holder" is the one thread at a time that holds the reactor whose poller this is.
- * A poller tells its holder what happened from inside wait() alone, never from inside a submit.
- * What is told may submit, and may close, the same socket or another one.
+ * A poller tells its holder what happened from inside tell() alone, never from inside a submit.
+ * Who is told may submit, and may close, the same socket or another one.
  */
 #ifndef NET_POLLER_H
 #define NET_POLLER_H
@@ -30,7 +30,7 @@ enum { WANTS_ACCEPT = 1, WANTS_CONNECT = 2, WANTS_READ = 4, WANTS_WRITE = 8 };
 /*
  * A listening socket or a connection as its poller sees it, embedded in what it belongs to. All
  * zero but for `events` and `descriptor` before its first use; the poller writes the rest. Its
- * memory must outlive the wait() in which it was closed. Apart from `descriptor`, which is written
+ * memory must outlive the tell() after it was closed. Apart from `descriptor`, which is written
  * before anyone else sees the socket and by close(), holder only.
  */
 struct socket {
@@ -71,7 +71,8 @@ struct poller {
 struct poller_ops {
 	// ---- sockets come and go
 
-	/* Any thread. A descriptor that listens. -EADDRINUSE, -EACCES, ... */
+	/* Any thread. A descriptor that listens; what it accepts has the same options.
+	 * -EADDRINUSE, -EACCES, ... */
 	int (*listen)(struct poller *poller, const union address *address, int backlog,
 		      const struct noh_tcp_options *options, intptr_t *ret_descriptor);
 	/* Holder. Takes socket->descriptor, which listen() or accepted() gave, under this poller.
@@ -109,10 +110,6 @@ struct poller_ops {
 			    uint32_t count);
 	/* Holder. Ends writing; the peer reads the end after what was taken before. */
 	int (*shutdown)(struct poller *poller, struct socket *socket);
-	/* Before its first read or write; of accepted ones. Those of connect() and listen() get
-	 * them there. */
-	int (*set_options)(struct poller *poller, intptr_t descriptor,
-			   const struct noh_tcp_options *options);
 	/* Any thread that knows the socket is not being closed. -ENOTCONN, ... */
 	int (*address)(struct poller *poller, intptr_t descriptor, bool of_peer,
 		       union address *ret_address);
@@ -121,12 +118,16 @@ struct poller_ops {
 	int (*lookup)(struct poller *poller, const char *host, uint16_t port,
 		      union address *ret_addresses, int most);
 
-	// ---- waiting
+	// ---- waiting, and being told
 
-	/* Holder. Tells what has happened, of at most about `room` sockets. If nothing has, waits
-	 * until something does, until ring(), or until the runtime's clock, which says now_ns,
-	 * reaches until_ns (UINT64_MAX: for ever; 0: does not wait). May return early. */
+	/* Holder. Collects what has happened, of at most about `room` sockets. If nothing has,
+	 * waits until something does, until ring(), or until the runtime's clock, which says
+	 * now_ns, reaches until_ns (UINT64_MAX: for ever; not above now_ns: does not wait). May
+	 * return early. Followed by tell(). */
 	void (*wait)(struct poller *poller, uint64_t now_ns, uint64_t until_ns, uint32_t room);
+	/* Holder. Calls what is to be told: of what wait() has collected, and of what has been
+	 * submitted and could be done at once. */
+	void (*tell)(struct poller *poller, uint32_t room);
 	/* Holder. True if there is something to tell already, and wait() would not wait. */
 	bool (*is_ready)(struct poller *poller);
 	/* Any thread. Makes a wait(), or the next one that would wait, return at once. */

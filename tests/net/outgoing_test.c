@@ -28,11 +28,11 @@ static char *drained(struct outgoing *outgoing, size_t step)
 	return all;
 }
 
-#define expect_drained(outgoing, step, expected) \
-	do {                                     \
+#define expect_drained(outgoing, step, expected)     \
+	do {                                         \
 		char *got = drained(outgoing, step); \
-		cr_expect_str_eq(got, expected); \
-		free(got);                       \
+		cr_expect_str_eq(got, expected);     \
+		free(got);                           \
 	} while (0)
 
 Test(outgoing, joins_small_pieces)
