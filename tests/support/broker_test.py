@@ -7,6 +7,7 @@ that shows that the tests themselves are right.
 """
 
 import argparse
+import atexit
 import os
 import random
 import re
@@ -242,6 +243,7 @@ class Broker:
             self.start_mosquitto()
         else:
             self.start(shlex.split(options.broker) + ["--port", "0"] + list(arguments))
+        atexit.register(self.process.kill)  # does nothing once it has ended
 
     def start(self, command):
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
