@@ -1,0 +1,236 @@
+/*
+ * A slot and its tenants, one after the other, while senders still hold handles of former ones.
+ * Knows nothing of how a mailbox is linked (see mailbox.pml): a push and going idle are one step
+ * each here.
+ *
+ * Modelled: a spawner takes the slot from the free list and pushes a spawn as the first message;
+ * senders compare the slot's generation with the handle's, and push at any time later, maybe to
+ * the next tenant or to nobody; workers run the slot, compare again, end tenants, and give the slot
+ * back when it has gone idle. A generation that is used up retires the slot.
+ *
+ * Always, however it is scheduled:
+ *  - a message reaches the tenant it was sent to, after its spawn, or is a dead letter;
+ *  - a spawn is never a dead letter and always finds the slot free;
+ *  - the slot is in the free list at most once, and not while a tenant lives;
+ *  - it is run by one worker at a time; at the end nothing is left in its mailbox.
+ *
+ * Not modelled: the slot's home and runtime, lives, kills.
+ *
+ * Faults to plant: NO_CHECK_WHEN_TAKEN, GIVEN_BY_STATE, GIVEN_BEFORE_ADVANCE, GIVING_DECIDED_LATE,
+ * NEVER_RETIRED.
+ */
+#ifndef SENDERS
+#define SENDERS 2
+#endif
+#ifndef MESSAGES
+#define MESSAGES 2 /* of each sender */
+#endif
+#ifndef WORKERS
+#define WORKERS 2
+#endif
+#ifndef SPAWNERS
+#define SPAWNERS 2
+#endif
+#ifndef GENERATIONS
+#define GENERATIONS 3 /* 1 to this */
+#endif
+#define ROOM (SENDERS * MESSAGES + GENERATIONS + 2)
+
+/* What everybody sees. */
+byte generation = 1;
+chan mail = [ROOM] of { bool, byte, byte }; /* is a spawn; generation, tenant it is meant for */
+bool idle = true;
+byte run_queue;
+byte free_list = 1;
+
+/* Handles that anybody may have got hold of: of the latest tenant. */
+byte handle;        /* its generation; 0: none yet */
+byte handle_tenant; /* for the checks: tenants are counted, and never alike */
+
+/* The owner's. */
+bool alive;
+bool to_be_given; /* the tenant is gone, the slot not yet given back */
+byte tenant;      /* for the checks */
+
+/* For the checks alone. */
+byte tenants;
+byte running;
+
+inline push(is_spawn, of_generation, of_tenant, was_idle)
+{
+	atomic {
+		mail!is_spawn, of_generation, of_tenant;
+		was_idle = idle;
+		idle = false
+	};
+	atomic {
+		if
+		:: was_idle ->
+			run_queue++;
+			assert(run_queue == 1 && !running)
+		:: else
+		fi;
+		was_idle = false
+	}
+}
+
+inline give()
+{
+	atomic {
+		assert(!free_list && !alive);
+		free_list++
+	}
+}
+
+proctype spawner()
+{
+	byte mine, number;
+	bool was_idle;
+
+	do
+	:: atomic { free_list && tenants < GENERATIONS + 1 -> free_list--; tenants++; number = tenants };
+	   mine = generation;
+	   push(true, mine, number, was_idle);
+	   atomic { handle = mine; handle_tenant = number; mine = 0; number = 0 }
+	od
+}
+
+proctype sender()
+{
+	byte to, to_tenant, sent;
+	bool was_idle;
+
+	do
+	:: sent < MESSAGES ->
+		sent++;
+		atomic { handle -> to = handle; to_tenant = handle_tenant };
+		if
+		:: generation == to -> push(false, to, to_tenant, was_idle)
+		:: generation != to /* a dead letter */
+		fi;
+		to = 0;
+		to_tenant = 0
+	:: break
+	od
+}
+
+inline end_tenant()
+{
+	d_step {
+		alive = false;
+		tenant = 0;
+#ifndef GIVEN_BEFORE_ADVANCE
+		to_be_given = true
+#endif
+	};
+#ifdef GIVEN_BEFORE_ADVANCE
+	give();
+#endif
+	if
+	:: generation < GENERATIONS -> generation++
+#ifdef NEVER_RETIRED
+	:: else -> generation = 1
+#else
+	:: else -> generation = 0; to_be_given = false
+#endif
+	fi
+}
+
+proctype worker()
+{
+	bool is_spawn, must_give, gone;
+	byte of_generation, of_tenant;
+
+	do
+	:: atomic {
+		run_queue ->
+		run_queue--;
+		running++;
+		assert(running == 1)
+	   };
+	   do
+	   :: atomic {
+		mail?is_spawn, of_generation, of_tenant ->
+		if
+#ifndef NO_CHECK_WHEN_TAKEN
+		:: of_generation != generation -> assert(!is_spawn) /* a dead letter */
+		:: of_generation == generation ->
+#else
+		:: true ->
+#endif
+			if
+			:: is_spawn ->
+				assert(!alive);
+				alive = true;
+				tenant = of_tenant
+			:: else -> assert(alive && tenant == of_tenant)
+			fi
+		fi;
+		is_spawn = false;
+		of_generation = 0;
+		of_tenant = 0
+	      };
+	      if
+	      :: alive -> end_tenant()
+	      :: skip
+	      :: atomic { running--; run_queue++; assert(run_queue == 1) }; break
+	      fi
+	   :: empty(mail) ->
+		/* Settled before it goes idle: then another worker may run the slot. */
+#ifdef GIVEN_BY_STATE
+		d_step { must_give = !alive && generation; to_be_given = false };
+#else
+#ifndef GIVING_DECIDED_LATE
+		d_step { must_give = to_be_given; to_be_given = false };
+#endif
+#endif
+		atomic {
+			if
+			:: empty(mail) -> idle = true; gone = true; running--
+			:: nempty(mail) -> to_be_given = to_be_given || must_give; must_give = false
+			fi
+		};
+		if
+		:: gone ->
+			gone = false;
+#ifdef GIVING_DECIDED_LATE
+			must_give = to_be_given;
+			to_be_given = false;
+#endif
+			if
+			:: must_give -> must_give = false; give()
+			:: else
+			fi;
+			break
+		:: else
+		fi
+	   od
+	od
+}
+
+init
+{
+	byte i;
+
+	atomic {
+		do
+		:: i < SENDERS -> run sender(); i++
+		:: else -> break
+		od;
+		i = 0;
+		do
+		:: i < WORKERS -> run worker(); i++
+		:: else -> break
+		od;
+		i = 0;
+		do
+		:: i < SPAWNERS -> run spawner(); i++
+		:: else -> break
+		od
+	};
+
+	timeout; /* nothing else can move */
+	assert(idle && empty(mail) && !run_queue && !running);
+	assert(!to_be_given);
+	assert(alive || free_list || !generation)
+}
