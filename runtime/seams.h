@@ -56,9 +56,6 @@ struct gate_ops {
 bool deliver(uint64_t to, uint64_t from, const struct noh_message_type *type, const void *body,
 	     struct gate *gate);
 
-/* Handlers and fibers only. The gate of the message in hand; NULL if it has none. */
-struct gate *gate_in_hand(void);
-
 // ---- the end of a turn
 
 /* Something to be done when the turn that runs now ends, before its actor can run elsewhere: flush

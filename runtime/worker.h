@@ -15,8 +15,6 @@
 #include "runtime/scratch.h"
 #include "runtime/stack.h"
 
-struct timekeeper;
-
 // What is counted always; each worker counts in its own lines, summed on reading.
 struct statistics {
 	uint64_t messages, turns, spawned, ended, dead_letters, late_answers;
@@ -28,7 +26,6 @@ struct worker {
 	struct noh_runtime *runtime;
 	uint32_t index;
 	struct reactor *reactor;
-	struct timekeeper *keeper; // the reactor's; for timers/
 	pthread_t thread;
 
 	// The turn that runs.
@@ -46,7 +43,6 @@ struct worker {
 	struct slot *throttled_by;
 	int64_t end_code;
 	char *end_reason;
-	uint64_t ticks_missed; // of the tick in hand; written by timers/
 	struct turn_end *turn_ends;
 	struct scratch scratch;
 	jmp_buf failed; // where a failing handler goes

@@ -45,7 +45,7 @@ void timekeeper_expire(struct timekeeper *keeper, uint64_t now_ns);
 
 /* When timekeeper_expire() should be called next, at the latest: UINT64_MAX if nothing waits. May
  * be somewhat earlier than the first deadline. The caller holds the reactor. */
-uint64_t timekeeper_next_ns(const struct timekeeper *keeper);
+uint64_t timekeeper_next_ns(struct timekeeper *keeper);
 
 /* Any thread: other workers have returned timers since the last timekeeper_expire(). One of the
  * commands that a reactor's has_commands() must see. */

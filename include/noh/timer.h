@@ -13,10 +13,14 @@ enum noh_missed {
 	NOH_MISSED_DELAY     // the next tick comes one period after the late one was handled
 };
 
+// The period of a timer that has none.
+#define NOH_ONCE INT64_MIN
+
 /* Sends `message` to the running actor once, `ms` milliseconds from now, never early. Handlers,
  * fibers. Void if the actor ends or restarts first. 0 and negative: at once. */
-#define noh_after(ms, message, ...) \
-	noh_timer_start(ms, 0, NOH_MISSED_SKIP, &message##_message, NOH_VALUE(message, __VA_ARGS__))
+#define noh_after(ms, message, ...)                                        \
+	noh_timer_start(ms, NOH_ONCE, NOH_MISSED_SKIP, &message##_message, \
+			NOH_VALUE(message, __VA_ARGS__))
 
 /* The same every `ms`, on a fixed grid, the first after one period. A period below 1 fails the
  * actor. */

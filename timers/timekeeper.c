@@ -1,0 +1,212 @@
+/*
+ * The keeper's side of timers: takes out what is due and delivers its tick, takes back what other
+ * workers returned. See timer.h for what both sides may do. Knows no public calls.
+ */
+#include "timers/timekeeper.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "mailbox/pool.h"
+#include "timers/timer.h"
+
+enum {
+	KEEPER_LIMIT = 4096,
+	RING_EVERY = 1024, // timers returned to a keeper that sleeps before it is woken for them
+};
+
+// All keepers of the process, so that a timer names its by a number.
+static struct timekeeper *keepers[KEEPER_LIMIT];
+static pthread_mutex_t keepers_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static _Thread_local bool is_delivering;
+
+struct timekeeper *timekeeper_of(const struct timer *timer)
+{
+	return keepers[timer->keeper];
+}
+
+bool timekeeper_is_delivering(void)
+{
+	return is_delivering;
+}
+
+// ---- ticks
+
+/* What a tick holds beyond itself goes with the first tick that is delivered. It is taken out of
+ * the timer before the tick can be seen, since from then on the actor's side may do as it likes. */
+static void deliver_holding(struct timer *timer, const struct message_info *info)
+{
+	void *body = timer->body.apart.at;
+	size_t size = message_size(info, body);
+	enum pool_class class = pool_class_of(size);
+	void *moved = pool_take(class, size);
+
+	message_copy(info, moved, body);
+	message_disown(info, body);
+	ck_pr_fence_release();
+	ck_pr_and_64(&timer->word, ~TIMER_COPYING); // pairs with noh_reset()
+
+	if (deliver(timer->receiver, timer->receiver, &info->type, moved, &timer->gate))
+		message_disown(info, moved);
+	message_release(info, moved);
+	pool_give(class, moved);
+}
+
+void timekeeper_tick(struct timer *timer)
+{
+	const struct message_info *info = message_info(timer->type);
+
+	is_delivering = true;
+	if (__builtin_expect(info->holds, 0)) {
+		deliver_holding(timer, info);
+	} else {
+		const void *body =
+			timer_has_body_inside(info) ? timer->body.inside : timer->body.apart.at;
+		deliver(timer->receiver, timer->receiver, &info->type, body, &timer->gate);
+	}
+	is_delivering = false;
+}
+
+// Rounds up, so that no tick is early.
+static uint64_t tick_of(const struct timekeeper *keeper, uint64_t ns)
+{
+	return (ns + ((UINT64_C(1) << keeper->tick_bits) - 1)) >> keeper->tick_bits;
+}
+
+static void fire(struct timekeeper *keeper, struct timer *timer, uint64_t now_tick)
+{
+	uint64_t word, queued;
+
+	do {
+		word = load_acquire_64(&timer->word); // pairs with the swaps of the actor's side
+		if (timer_state(word) != TIMER_ARMED)
+			return; // cancelled from elsewhere: it is in the stack of returned ones
+
+		uint64_t tick = tick_of(keeper, ck_pr_load_64(&timer->deadline_ns));
+		if (tick > now_tick) {
+			wheel_add(&keeper->wheel, &timer->entry, tick);
+			return;
+		}
+		queued = timer_with(word, TIMER_QUEUED) + TIMER_IN_FLIGHT;
+		if (message_info(timer->type)->holds)
+			queued |= TIMER_COPYING;
+	} while (!swap_if_64(&timer->word, word, queued));
+	timekeeper_tick(timer);
+}
+
+// ---- returned timers
+
+void timekeeper_return(struct timer *timer, bool now)
+{
+	struct timekeeper *keeper = timekeeper_of(timer);
+	void *newest;
+
+	do {
+		newest = ck_pr_load_ptr(&keeper->returned);
+		timer->next = (struct timer *)newest;
+	} while (!swap_if((void **)&keeper->returned, newest, timer)); // pairs with take_back()
+
+	if (now || ck_pr_faa_32(&keeper->returned_count, 1) % RING_EVERY == RING_EVERY - 1)
+		reactor_wake(keeper->reactor);
+}
+
+static void take_back(struct timekeeper *keeper, struct timer *timer)
+{
+	uint64_t word;
+
+	do {
+		word = load_acquire_64(&timer->word); // pairs with the swaps of the actor's side
+		// An OFF one may be freed by others as soon as it is not RETURNED any more.
+		if (timer_state(word) == TIMER_OFF)
+			wheel_remove(&timer->entry);
+	} while (!swap_if_64(&timer->word, word, word & ~TIMER_RETURNED));
+
+	if (timer_state(word) == TIMER_ARMED)
+		timekeeper_move(keeper, timer);
+	else if (timer_state(word) == TIMER_OFF && !timer_in_flight(word))
+		timer_give(keeper, timer);
+}
+
+static void take_all_back(struct timekeeper *keeper)
+{
+	if (!ck_pr_load_ptr(&keeper->returned))
+		return;
+
+	ck_pr_store_32(&keeper->returned_count, 0);
+	// Pairs with timekeeper_return().
+	struct timer *timer = (struct timer *)exchange((void **)&keeper->returned, NULL);
+	while (timer) {
+		struct timer *next = timer->next;
+		take_back(keeper, timer);
+		timer = next;
+	}
+}
+
+void timekeeper_add(struct timekeeper *keeper, struct timer *timer)
+{
+	timer->keeper = (uint16_t)keeper->index;
+	wheel_add(&keeper->wheel, &timer->entry, tick_of(keeper, timer->deadline_ns));
+}
+
+void timekeeper_move(struct timekeeper *keeper, struct timer *timer)
+{
+	uint64_t tick = tick_of(keeper, ck_pr_load_64(&timer->deadline_ns));
+
+	if (wheel_contains(&timer->entry)) {
+		if (timer->entry.tick <= tick)
+			return;
+		wheel_remove(&timer->entry);
+	}
+	wheel_add(&keeper->wheel, &timer->entry, tick);
+}
+
+// ---- for the reactor
+
+void timekeeper_init(struct timekeeper *keeper, struct reactor *reactor, unsigned tick_bits,
+		     uint64_t now_ns)
+{
+	*keeper = (struct timekeeper){.reactor = reactor, .tick_bits = tick_bits};
+	wheel_init(&keeper->wheel, now_ns >> tick_bits);
+
+	pthread_mutex_lock(&keepers_lock);
+	while (keeper->index < KEEPER_LIMIT && keepers[keeper->index])
+		keeper->index++;
+	if (keeper->index == KEEPER_LIMIT) {
+		fprintf(stderr, "noh: more than %d workers in one process\n", KEEPER_LIMIT);
+		abort();
+	}
+	keepers[keeper->index] = keeper;
+	pthread_mutex_unlock(&keepers_lock);
+	reactor->timekeeper = keeper;
+}
+
+void timekeeper_finish(struct timekeeper *keeper)
+{
+	take_all_back(keeper);
+	timer_flush(keeper);
+	keeper->reactor->timekeeper = NULL;
+	pthread_mutex_lock(&keepers_lock);
+	keepers[keeper->index] = NULL;
+	pthread_mutex_unlock(&keepers_lock);
+}
+
+void timekeeper_expire(struct timekeeper *keeper, uint64_t now_ns)
+{
+	uint64_t now_tick = now_ns >> keeper->tick_bits;
+	struct wheel_entry *entry;
+
+	take_all_back(keeper);
+	while ((entry = wheel_expire(&keeper->wheel, now_tick)))
+		fire(keeper, timer_of_entry(entry), now_tick);
+}
+
+uint64_t timekeeper_next_ns(struct timekeeper *keeper)
+{
+	uint64_t tick = wheel_next(&keeper->wheel);
+
+	if (tick > UINT64_MAX >> keeper->tick_bits)
+		return UINT64_MAX;
+	return tick << keeper->tick_bits;
+}

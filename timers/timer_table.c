@@ -1,0 +1,116 @@
+/* The table of timers: its range of addresses, and the free ones. Knows not what a timer does. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "timers/timer.h"
+
+enum {
+	GROW_BY = 8192,    // timers made usable at once: 1 MiB
+	CACHE_BATCH = 128, // timers that move between a keeper and the table at once
+	CACHE_MOST = 4 * CACHE_BATCH,
+};
+
+struct timer *timer_table;
+uint32_t timer_table_end;
+
+static pthread_once_t table_once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct timer *table_free; // guarded by table_lock
+static uint32_t table_fresh = 1; // timers from here to the end have never been used
+
+static _Noreturn void give_up(const char *why)
+{
+	fprintf(stderr, "noh: cannot make timers: %s\n", why);
+	abort();
+}
+
+static void reserve_table(void)
+{
+	// Addresses only: no memory, and PROT_NONE counts against no limit of memory.
+	timer_table =
+		(struct timer *)mmap(NULL, (size_t)TIMER_LIMIT * sizeof(struct timer), PROT_NONE,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (timer_table == MAP_FAILED)
+		give_up(strerror(errno));
+}
+
+// With the table's lock held.
+static struct timer *take_fresh(void)
+{
+	if (table_fresh >= timer_table_end) {
+		if (timer_table_end >= TIMER_LIMIT)
+			give_up("67 million of them are in use");
+		if (mprotect(&timer_table[timer_table_end], GROW_BY * sizeof(struct timer),
+			     PROT_READ | PROT_WRITE))
+			give_up(strerror(errno));
+		// Pairs with timer_find(): an id that names a new timer was made after this.
+		store_release_32(&timer_table_end, timer_table_end + GROW_BY);
+	}
+	struct timer *timer = &timer_table[table_fresh];
+	timer->id = table_fresh++;
+	return timer;
+}
+
+static void refill(struct timekeeper *keeper)
+{
+	pthread_once(&table_once, reserve_table);
+	pthread_mutex_lock(&table_lock);
+	while (keeper->free_count < CACHE_BATCH) {
+		struct timer *timer = table_free;
+		if (timer)
+			table_free = timer->next;
+		else
+			timer = take_fresh();
+		timer->next = keeper->free;
+		keeper->free = timer;
+		keeper->free_count++;
+	}
+	pthread_mutex_unlock(&table_lock);
+}
+
+static void spill(struct timekeeper *keeper, uint32_t keep)
+{
+	pthread_mutex_lock(&table_lock);
+	while (keeper->free_count > keep) {
+		struct timer *timer = keeper->free;
+		keeper->free = timer->next;
+		keeper->free_count--;
+		timer->next = table_free;
+		table_free = timer;
+	}
+	pthread_mutex_unlock(&table_lock);
+}
+
+struct timer *timer_take(struct timekeeper *keeper)
+{
+	if (!keeper->free_count)
+		refill(keeper);
+	struct timer *timer = keeper->free;
+	keeper->free = timer->next;
+	keeper->free_count--;
+	return timer;
+}
+
+void timer_give(struct timekeeper *keeper, struct timer *timer)
+{
+	if (!keeper) {
+		pthread_mutex_lock(&table_lock);
+		timer->next = table_free;
+		table_free = timer;
+		pthread_mutex_unlock(&table_lock);
+		return;
+	}
+	timer->next = keeper->free;
+	keeper->free = timer;
+	if (++keeper->free_count > CACHE_MOST)
+		spill(keeper, CACHE_MOST - CACHE_BATCH);
+}
+
+void timer_flush(struct timekeeper *keeper)
+{
+	spill(keeper, 0);
+}
