@@ -9,9 +9,10 @@
  * A pusher takes a search credit first (one searcher is enough) and claims exactly one worker, by
  * clearing its bit; the credit is the claimed worker's then. If it finds no bit it gives the credit
  * back and looks again, since in between another pusher may have trusted that credit. A searcher
- * that finds work and was the last wakes another. A pinned actor is put into its worker's home
- * queue, and that worker's bit is claimed, with a credit of its own. tests/models checks this
- * protocol.
+ * that finds work and was the last wakes another, and so does a worker whose look through the
+ * queues found work, since pushers may have trusted its credit until then. A pinned actor is put
+ * into its worker's home queue, and that worker's bit is claimed, with a credit of its own.
+ * tests/models checks this protocol.
  *
  * Waking costs 12 to 24 us, so another worker is woken, and takes, for expected waiting time, not
  * for a message: when a queue is worth more than WORTH_WAKING_NS of work, or has not been empty for
@@ -398,6 +399,18 @@ static bool stop_searching(struct worker *worker)
 	return ck_pr_faa_32(&worker->runtime->searching, UINT32_MAX) == 1;
 }
 
+// What this worker may leave behind for others when it runs something.
+static bool is_work_to_share(struct worker *worker)
+{
+	struct noh_runtime *runtime = worker->runtime;
+	if (shared_queue_count(&runtime->inject))
+		return true;
+	for (uint32_t i = 0; i < runtime->worker_count; i++)
+		if (is_worth_sharing(runtime->workers[i], worker->now_ns))
+			return true;
+	return ring_count(&worker->ring);
+}
+
 struct slot *find_work(struct worker *worker)
 {
 	struct noh_runtime *runtime = worker->runtime;
@@ -405,9 +418,20 @@ struct slot *find_work(struct worker *worker)
 
 	if (!slot && runtime->worker_count > 1 && start_searching(worker))
 		slot = steal(worker);
-	if (slot && worker->searching && stop_searching(worker) &&
-	    (ring_count(&worker->ring) || shared_queue_count(&runtime->inject)))
-		wake_one(runtime); // what is left may be worth another
+	if (!slot)
+		return NULL;
+
+	// Pushers may have trusted in this search: what is left may be worth another. The search of
+	// one that was about to park went on after it had given back its credit.
+	bool look = worker->rescanned;
+	worker->rescanned = false;
+	if (worker->searching && stop_searching(worker))
+		look = true;
+	if (look && runtime->worker_count > 1) {
+		full_fence(); // pairs with wake_one(): the credit back before, the look after
+		if (is_work_to_share(worker))
+			wake_one(runtime);
+	}
 	return slot;
 }
 
@@ -415,15 +439,10 @@ struct slot *find_work(struct worker *worker)
 
 static bool is_work_anywhere(struct worker *worker)
 {
-	struct noh_runtime *runtime = worker->runtime;
-	if (shared_queue_count(&runtime->inject) || shared_queue_count(&worker->home) ||
-	    worker->home_local.first || ck_pr_load_32(&runtime->ended) ||
-	    worker->reactor->ops->has_commands(worker->reactor))
-		return true;
-	for (uint32_t i = 0; i < runtime->worker_count; i++)
-		if (is_worth_sharing(runtime->workers[i], worker->now_ns))
-			return true;
-	return ring_count(&worker->ring) || ck_pr_load_ptr(&worker->next);
+	return is_work_to_share(worker) || ck_pr_load_ptr(&worker->next) ||
+	       shared_queue_count(&worker->home) || worker->home_local.first ||
+	       ck_pr_load_32(&worker->runtime->ended) ||
+	       worker->reactor->ops->has_commands(worker->reactor);
 }
 
 static void set_idle(struct worker *worker)
@@ -469,14 +488,16 @@ void park(struct worker *worker)
 		return;
 	}
 
+	worker->rescanned = false;
 	set_idle(worker);
 	if (worker->searching)
 		stop_searching(worker);
 	full_fence(); // pairs with wake_one(), wake_this(): the bit before, the looks after
 
 	if (is_work_anywhere(worker)) {
-		worker->searching = !clear_idle(
-			worker); // claimed: the credit is ours; the ring will be spurious
+		// Claimed: the credit is ours; the ring will be spurious.
+		worker->searching = !clear_idle(worker);
+		worker->rescanned = true;
 		return;
 	}
 

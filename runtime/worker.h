@@ -70,6 +70,7 @@ struct worker {
 	uint32_t next_in_a_row; // runs of the next slot without one of the ring
 	uint32_t tick;
 	bool searching; // holds a search credit
+	bool rescanned; // was about to park and saw work: has searched, though without a credit
 	struct statistics statistics;
 
 	// Shared: whoever wakes or steals.
