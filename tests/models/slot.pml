@@ -5,8 +5,9 @@
  *
  * Modelled: a spawner takes the slot from the free list and pushes a spawn as the first message;
  * senders compare the slot's generation with the handle's, and push at any time later, maybe to
- * the next tenant or to nobody; workers run the slot, compare again, end tenants, and give the slot
- * back when it has gone idle. A generation that is used up retires the slot.
+ * the next tenant or to nobody; workers run the slot, compare again, and end tenants, which the parent
+ * is told; it gives the slot back whenever it hears of it, maybe while the slot is still run for its
+ * late mail. A generation that is used up retires the slot.
  *
  * Always, however it is scheduled:
  *  - a message reaches the tenant it was sent to, after its spawn, or is a dead letter;
@@ -16,8 +17,8 @@
  *
  * Not modelled: the slot's home and runtime, lives, kills.
  *
- * Faults to plant: NO_CHECK_WHEN_TAKEN, GIVEN_BY_STATE, GIVEN_BEFORE_ADVANCE, GIVING_DECIDED_LATE,
- * NEVER_RETIRED.
+ * Faults to plant: NO_CHECK_WHEN_TAKEN, TOLD_BEFORE_ADVANCE, GIVEN_WHEN_IDLE (by whoever has run a
+ * free slot, and not by the parent), NEVER_RETIRED.
  */
 #ifndef SENDERS
 #define SENDERS 2
@@ -49,8 +50,9 @@ byte handle_tenant; /* for the checks: tenants are counted, and never alike */
 
 /* The owner's. */
 bool alive;
-bool to_be_given; /* the tenant is gone, the slot not yet given back */
 byte tenant;      /* for the checks */
+
+byte told; /* the parent has mail: a tenant is gone */
 
 /* For the checks alone. */
 byte tenants;
@@ -114,26 +116,39 @@ proctype sender()
 	od
 }
 
+proctype parent()
+{
+	do
+	:: atomic { told -> told-- };
+	   if
+	   :: generation -> give()
+	   :: !generation /* retired */
+	   fi
+	od
+}
+
 inline end_tenant()
 {
 	d_step {
 		alive = false;
-		tenant = 0;
-#ifndef GIVEN_BEFORE_ADVANCE
-		to_be_given = true
-#endif
+		tenant = 0
 	};
-#ifdef GIVEN_BEFORE_ADVANCE
-	give();
+#ifdef TOLD_BEFORE_ADVANCE
+	told++;
 #endif
 	if
 	:: generation < GENERATIONS -> generation++
 #ifdef NEVER_RETIRED
 	:: else -> generation = 1
 #else
-	:: else -> generation = 0; to_be_given = false
+	:: else -> generation = 0
 #endif
-	fi
+	fi;
+#if !defined(TOLD_BEFORE_ADVANCE) && !defined(GIVEN_WHEN_IDLE)
+	told++
+#else
+	skip
+#endif
 }
 
 proctype worker()
@@ -176,27 +191,21 @@ proctype worker()
 	      :: atomic { running--; run_queue++; assert(run_queue == 1) }; break
 	      fi
 	   :: empty(mail) ->
-		/* Settled before it goes idle: then another worker may run the slot. */
-#ifdef GIVEN_BY_STATE
-		d_step { must_give = !alive && generation; to_be_given = false };
-#else
-#ifndef GIVING_DECIDED_LATE
-		d_step { must_give = to_be_given; to_be_given = false };
-#endif
-#endif
 		atomic {
 			if
-			:: empty(mail) -> idle = true; gone = true; running--
-			:: nempty(mail) -> to_be_given = to_be_given || must_give; must_give = false
+			:: empty(mail) ->
+#ifdef GIVEN_WHEN_IDLE
+				must_give = !alive && generation;
+#endif
+				idle = true;
+				running--;
+				gone = true
+			:: nempty(mail)
 			fi
 		};
 		if
 		:: gone ->
 			gone = false;
-#ifdef GIVING_DECIDED_LATE
-			must_give = to_be_given;
-			to_be_given = false;
-#endif
 			if
 			:: must_give -> must_give = false; give()
 			:: else
@@ -226,11 +235,12 @@ init
 		do
 		:: i < SPAWNERS -> run spawner(); i++
 		:: else -> break
-		od
+		od;
+		run parent()
 	};
 
 	timeout; /* nothing else can move */
 	assert(idle && empty(mail) && !run_queue && !running);
-	assert(!to_be_given);
+	assert(!told);
 	assert(alive || free_list || !generation)
 }
