@@ -159,7 +159,9 @@ void guardian_gone(struct noh_runtime *runtime)
 void guardian_start(struct noh_runtime *runtime, int (*function)(void *), void *argument)
 {
 	struct root root = {function, argument};
-	runtime->guardian = spawn_in(runtime, &guardian_actor_type, &root, NULL, 0, true).id;
-	runtime->root =
-		spawn_in(runtime, &root_actor_type, &root, NULL, runtime->guardian, true).id;
+
+	// The root lives on worker 0, whose thread this is: it cannot end before its handle is
+	// known.
+	runtime->guardian = spawn_in(runtime, &guardian_actor_type, &root, NULL, 0, ANY_WORKER).id;
+	runtime->root = spawn_in(runtime, &root_actor_type, &root, NULL, runtime->guardian, 0).id;
 }

@@ -42,7 +42,7 @@ struct spawn {
 struct spawn_more {
 	const char *name;
 	uint64_t watcher, watch; // a monitor that is set before it runs
-	bool keeps_place, system;
+	bool keeps_place;
 };
 
 struct child_ended {

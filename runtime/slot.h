@@ -74,7 +74,6 @@ enum {
 	SLOT_DETACHED = 1 << 3,
 	SLOT_FIBER = 1 << 4,
 	SLOT_STOPPING = 1 << 5, // noh_stop() reached it, or noh_end() was called
-	SLOT_SYSTEM = 1 << 6,   // the library's own (listeners, supervisors): not counted by itself
 };
 
 // The process's table: one reserved range of addresses, made usable piece by piece.

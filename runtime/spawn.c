@@ -55,15 +55,15 @@ void life_adopt(struct slot *parent, uint64_t child)
 	link_child(parent, &slot_table[handle_index(child)]);
 }
 
-static const struct spawn_more *more_of(const struct noh_spawn_options *options, bool system,
-					uint64_t watcher, uint64_t watch)
+static const struct spawn_more *more_of(const struct noh_spawn_options *options, uint64_t watcher,
+					uint64_t watch)
 {
-	struct spawn_more more = {.system = system, .watcher = watcher, .watch = watch};
+	struct spawn_more more = {.watcher = watcher, .watch = watch};
 	if (options) {
 		more.name = options->name;
 		more.keeps_place = options->keeps_place;
 	}
-	if (!more.name && !more.keeps_place && !more.system && !more.watch)
+	if (!more.name && !more.keeps_place && !more.watch)
 		return NULL;
 	struct spawn_more *copy = must_allocate(sizeof(more));
 	*copy = more;
@@ -82,7 +82,7 @@ static struct slot *slot_for(struct noh_runtime *runtime, struct worker *worker)
 
 noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *type,
 		   const void *state, const struct noh_spawn_options *options, uint64_t parent,
-		   bool system)
+		   int home)
 {
 	struct worker *worker = this_worker;
 	if (ck_pr_load_32(&runtime->ended))
@@ -102,10 +102,12 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 	// Nobody who still runs the slot looks at these two while it is nobody's.
 	ck_pr_store_ptr(&slot->runtime, runtime);
 	ck_pr_store_ptr(&slot->type, (void *)type);
+	if (home != ANY_WORKER)
+		slot->home = (int16_t)home;
 	struct spawn spawn = {.type = type,
 			      .state = state_copy(type, state),
 			      .parent = parent,
-			      .more = more_of(options, system, worker ? worker->self : 0, watch)};
+			      .more = more_of(options, worker ? worker->self : 0, watch)};
 	if (worker && parent == worker->self)
 		link_child(worker->running, slot);
 	else if (parent)
@@ -149,12 +151,12 @@ noh_actor noh_spawn_type(const struct noh_actor_type *type, const void *state,
 		if (!whole.in)
 			outside("noh_spawn without .in = runtime");
 		whole.monitored = false;
-		return spawn_in(whole.in, type, state, options, whole.in->guardian, false);
+		return spawn_in(whole.in, type, state, options, whole.in->guardian, ANY_WORKER);
 	}
 	struct noh_runtime *runtime = whole.in ? whole.in : worker->runtime;
 	bool own_child = !whole.detached && runtime == worker->runtime;
 	return spawn_in(runtime, type, state, options, own_child ? worker->self : runtime->guardian,
-			false);
+			ANY_WORKER);
 }
 
 int noh_restart(noh_actor child, const void *state)
