@@ -15,8 +15,7 @@ struct noh_tcp_options {
 	int64_t linger_ms;    // what a close waits for the peer; -1: a close resets at once
 	size_t send_buffer_bytes, receive_buffer_bytes; // the kernel's default
 	size_t unsent_limit; // 256 KiB: above it reading pauses, and noh_tcp_drained is promised
-	uint32_t credit;     // 16: unhandled noh_tcp_data at once; NOH_CREDIT_BY_HAND: only what
-			     // noh_tcp_read_more() grants
+	uint32_t credit;     // 16 unhandled noh_tcp_data; NOH_CREDIT_BY_HAND: noh_tcp_read_more()
 };
 
 /* What noh_tcp_listen() needs: `noh_tcp_listen(&listener, .address = "127.0.0.1", .port = 7000,
