@@ -209,15 +209,15 @@ void schedule(struct slot *slot)
 			wake_thread(slot);
 		return; // an inbox is read by its test
 	}
+	if (__builtin_expect(slot->runtime->simulation != NULL, 0)) {
+		simulation_add(slot->runtime->simulation, slot);
+		return;
+	}
 	if (__builtin_expect(!worker || worker->runtime != slot->runtime, 0)) {
 		if (slot->home != ANY_WORKER)
 			schedule_pinned(NULL, slot);
 		else
 			schedule_outside(slot->runtime, slot);
-		return;
-	}
-	if (__builtin_expect(worker->runtime->simulation != NULL, 0)) {
-		simulation_add(worker->runtime->simulation, slot);
 		return;
 	}
 	if (slot->home != ANY_WORKER) {

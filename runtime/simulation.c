@@ -70,6 +70,9 @@ void simulation_idle(struct worker *worker)
 		poll(worker);
 		return;
 	}
+	if (runtime->deadline_phase > 1)
+		abort(); // it was said already, and killing them all has not ended it
+	runtime->deadline_phase = 2;
 	runtime_log(runtime, NOH_ERROR,
 		    "nothing can happen any more: everybody waits, no timer runs");
 	runtime->status = 1;
