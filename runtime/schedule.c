@@ -504,7 +504,7 @@ void park(struct worker *worker)
 	// A stuck worker's reactor may be polled by the watchdog; ours is about to be looked after
 	// again.
 	reactor_hold(reactor);
-	worker->statistics.parks++;
+	ck_pr_store_64(&worker->statistics.parks, worker->statistics.parks + 1);
 	ck_pr_store_32(&worker->parked, 1);
 	reactor->ops->poll(reactor, until, RING_SIZE);
 	ck_pr_store_32(&worker->parked, 0);
