@@ -32,9 +32,8 @@
 
 // The senders' side. Lies in another cache line than the owner's.
 struct mailbox_in {
-	_Alignas(struct envelope) struct envelope
-		*stub; // the stub's `next`: this field stands in for an envelope
-	void *head;    // newest envelope, bit 0: idle
+	void *head;            // newest envelope, bit 0: idle
+	struct envelope *stub; // the stub's `next`: this field stands in for an envelope
 };
 
 // The owner's side.

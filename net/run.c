@@ -4,116 +4,157 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <noh/test.h>
 
 #include "net/memory.h"
+#include "net/network.h"
 #include "net/reactor.h"
+#include "runtime/random.h"
 #include "runtime/simulation.h"
-#include "runtime/worker.h"
-#include "timers/timekeeper.h"
 
-// ---- signals: a handler may do next to nothing, so a thread waits for them
+// ---- signals
 
+enum { LISTENERS = 16, SAME_WISH_MS = 50 };
+
+// A runtime that SIGINT and SIGTERM ask to end.
 struct signals {
-	pthread_t thread;
-	sigset_t watched, former;
+	struct network network; // first
 	struct noh_runtime *runtime;
-	bool ended; // tells the thread that SIGTERM was only meant for it
+	struct command command; // `asked` is the signal's number
+	uint64_t first_ms;      // when the first one came; 0: none has
 };
 
-static void *wait_for_signals(void *argument)
+static struct signals *listeners[LISTENERS]; // read by the handler; changed under the lock
+static uint32_t inside;                      // handlers that run just now
+static pthread_mutex_t signals_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct sigaction former_int, former_term;
+
+static void was_signalled(struct command *command, uint32_t asked)
 {
-	struct signals *signals = (struct signals *)argument;
-	for (int count = 0;; count++) {
-		int number = 0;
-		sigwait(&signals->watched, &number);
-		if (__atomic_load_n(&signals->ended, __ATOMIC_ACQUIRE)) // pairs with signals_stop()
-			return NULL;
-		if (count)
+	struct signals *signals =
+		(struct signals *)((char *)command - offsetof(struct signals, command));
+	runtime_ask_to_stop(signals->runtime, (int)asked);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + 1;
+}
+
+// True if it is the first, or so soon after it that both come from one wish: timeout(1) and shells
+// signal a process and then its whole group.
+static bool is_first(struct signals *signals)
+{
+	uint64_t now = now_ms();
+
+	if (swap_if_64(&signals->first_ms, 0, now))
+		return true;
+	return now - ck_pr_load_64(&signals->first_ms) < SAME_WISH_MS;
+}
+
+// Does what a signal handler may: swaps words, and writes to a descriptor.
+static void on_signal(int number)
+{
+	int saved = errno;
+
+	ck_pr_inc_32(&inside);
+	ck_pr_fence_memory(); // pairs with signals_stop()
+	for (int i = 0; i < LISTENERS; i++) {
+		struct signals *signals = ck_pr_load_ptr(&listeners[i]);
+		if (!signals)
+			continue;
+		if (!is_first(signals))
 			_exit(128 + number); // asked twice: now
-		runtime_ask_to_stop(signals->runtime, number);
+		struct net_reactor *reactor = signals->network.reactors[0];
+		reactor_ask(reactor, &signals->command, (uint32_t)number);
+		// The signal may have come just before this thread itself began to wait.
+		reactor->base.ops->ring(&reactor->base);
 	}
+	ck_pr_fence_memory();
+	ck_pr_dec_32(&inside);
+	errno = saved;
 }
 
-static int signals_start(struct signals *signals, struct noh_runtime *runtime)
+static void install_handlers(void)
 {
-	signals->runtime = runtime;
-	return -pthread_create(&signals->thread, NULL, wait_for_signals, signals);
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+	sigemptyset(&action.sa_mask);
+	sigaddset(&action.sa_mask, SIGINT);
+	sigaddset(&action.sa_mask, SIGTERM);
+	sigaction(SIGINT, &action, &former_int);
+	sigaction(SIGTERM, &action, &former_term);
 }
 
-// Before any thread of the runtime starts, since they inherit the mask.
-static void signals_block(struct signals *signals)
+static bool anybody_listens(void)
 {
-	sigemptyset(&signals->watched);
-	sigaddset(&signals->watched, SIGINT);
-	sigaddset(&signals->watched, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &signals->watched, &signals->former);
+	for (int i = 0; i < LISTENERS; i++) {
+		if (listeners[i])
+			return true;
+	}
+	return false;
 }
 
-static void signals_stop(struct signals *signals)
+static void signals_start(struct signals *signals)
 {
-	__atomic_store_n(&signals->ended, true, __ATOMIC_RELEASE); // pairs with wait_for_signals()
-	pthread_kill(signals->thread, SIGTERM);
-	pthread_join(signals->thread, NULL);
+	pthread_mutex_lock(&signals_lock);
+	if (!anybody_listens())
+		install_handlers();
+	for (int i = 0; i < LISTENERS; i++) {
+		if (!listeners[i]) {
+			ck_pr_store_ptr(&listeners[i], signals);
+			break;
+		}
+	}
+	pthread_mutex_unlock(&signals_lock);
+}
+
+static void signals_stop(struct network *network)
+{
+	struct signals *signals = (struct signals *)network;
+
+	pthread_mutex_lock(&signals_lock);
+	for (int i = 0; i < LISTENERS; i++) {
+		if (listeners[i] == signals)
+			ck_pr_store_ptr(&listeners[i], NULL);
+	}
+	if (!anybody_listens()) {
+		sigaction(SIGINT, &former_int, NULL);
+		sigaction(SIGTERM, &former_term, NULL);
+	}
+	pthread_mutex_unlock(&signals_lock);
+
+	ck_pr_fence_memory(); // pairs with on_signal()
+	while (ck_pr_load_32(&inside))
+		sched_yield();
 }
 
 // ---- a real runtime
 
-static int create_epoll_reactor(struct worker *home, struct reactor **ret_reactor)
-{
-	struct poller *poller;
-	int err = epoll_poller_create(&poller);
-	if (!err)
-		*ret_reactor = net_reactor_create(home, poller, TICK_BITS);
-	return err;
-}
-
-static const struct seams real_seams = {.reactor_create = create_epoll_reactor, .time = &timer_ops};
-
 int noh_run_with(int (*function)(void *), void *argument, const struct noh_options *options)
 {
-	struct noh_runtime *runtime;
-	struct signals signals = {0};
-	bool with_signals = !options->signals_off;
+	struct signals signals = {.command.run = was_signalled};
 
-	if (runtime_create(options, &real_seams, NULL, &runtime))
+	network_init(&signals.network, NULL);
+	if (runtime_create(options, &signals.network.seams, NULL, &signals.runtime))
 		return 1;
-	if (with_signals) {
-		signals_block(&signals);
-		if (signals_start(&signals, runtime)) {
-			pthread_sigmask(SIG_SETMASK, &signals.former, NULL);
-			with_signals = false;
-		}
+	if (!options->signals_off) {
+		signals_start(&signals);
+		signals.network.ends = signals_stop;
 	}
-	int status = runtime_run(runtime, function, argument);
-	if (with_signals) {
-		signals_stop(&signals);
-		pthread_sigmask(SIG_SETMASK, &signals.former, NULL);
-	}
-	return status;
+	return runtime_run(signals.runtime, function, argument);
 }
 
 // ---- a simulated one
-
-// The network of the simulation that this thread is setting up.
-static _Thread_local struct memory_network *simulated_network;
-
-static int create_memory_reactor(struct worker *home, struct reactor **ret_reactor)
-{
-	struct poller *poller;
-	int err = memory_poller_create(simulated_network, &poller);
-	if (!err)
-		*ret_reactor = net_reactor_create(home, poller, TICK_BITS_EXACT);
-	return err;
-}
-
-static const struct seams simulated_seams = {.reactor_create = create_memory_reactor,
-					     .time = &timer_ops};
 
 static uint64_t choose_seed(uint64_t seed)
 {
@@ -127,14 +168,15 @@ int noh_simulate(uint64_t seed, int (*function)(void *), void *argument)
 {
 	struct noh_runtime *runtime;
 	struct simulation simulation;
+	struct network network;
 	struct noh_options options = {.size = sizeof(options), .seed = choose_seed(seed)};
 
 	simulation_init(&simulation, options.seed);
-	simulated_network = memory_network_create();
+	network_init(&network, memory_network_create());
 	int status = 1;
-	if (!runtime_create(&options, &simulated_seams, &simulation, &runtime))
+	if (!runtime_create(&options, &network.seams, &simulation, &runtime))
 		status = runtime_run(runtime, function, argument);
-	memory_network_destroy(simulated_network);
+	memory_network_destroy(network.memory);
 	simulation_finish(&simulation);
 	if (status)
 		fprintf(stderr, "failed with NOH_SEED=%llu\n", (unsigned long long)options.seed);

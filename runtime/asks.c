@@ -79,10 +79,7 @@ static void send_request(noh_actor to, uint64_t self, uint64_t ask, uint32_t id,
 	struct slot *slot = slot_of(to.id);
 
 	if (!slot || ck_pr_load_32(&slot->generation) != handle_generation(to.id)) {
-		if (slot)
-			dead_on_send(this_worker, to.id, info, body);
-		else
-			message_drop_owned(info, body);
+		dead_on_send(this_worker, to.id, info, body);
 		post_answer_error(self, ask, -ESRCH, "nobody there");
 		return;
 	}

@@ -437,12 +437,13 @@ struct slot *find_work(struct worker *worker)
 
 // ---- parking
 
+// Beside the reactor's commands: those it looks at itself, after the idle bit was set, before it
+// waits.
 static bool is_work_anywhere(struct worker *worker)
 {
 	return is_work_to_share(worker) || ck_pr_load_ptr(&worker->next) ||
 	       shared_queue_count(&worker->home) || worker->home_local.first ||
-	       ck_pr_load_32(&worker->runtime->ended) ||
-	       worker->reactor->ops->has_commands(worker->reactor);
+	       ck_pr_load_32(&worker->runtime->ended);
 }
 
 static void set_idle(struct worker *worker)
@@ -504,7 +505,7 @@ void park(struct worker *worker)
 	// A stuck worker's reactor may be polled by the watchdog; ours is about to be looked after
 	// again.
 	reactor_hold(reactor);
-	ck_pr_store_64(&worker->statistics.parks, worker->statistics.parks + 1);
+	worker->statistics.parks++;
 	ck_pr_store_32(&worker->parked, 1);
 	reactor->ops->poll(reactor, until, RING_SIZE);
 	ck_pr_store_32(&worker->parked, 0);

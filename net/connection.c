@@ -1,0 +1,498 @@
+/* The reactor's side of a connection: reads while there is credit, sends the rest of what was
+ * written, and closes when all is said. */
+#include "net/connection.h"
+
+#include <errno.h>
+
+#include "mailbox/atomic.h"
+#include "net/listener.h"
+#include "runtime/runtime.h"
+
+static const struct poller_ops *ops_of(const struct connection *connection)
+{
+	return connection->reactor->poller->ops;
+}
+
+// ---- references and commands
+
+void connection_retain(struct connection *connection)
+{
+	ck_pr_faa_64(&connection->traffic, TRAFFIC_REFERENCE);
+}
+
+void connection_release(struct connection *connection)
+{
+	// Pairs with itself, in whichever thread comes last.
+	ck_pr_fence_release();
+	uint64_t traffic = ck_pr_faa_64(&connection->traffic, -TRAFFIC_REFERENCE);
+	if ((uint32_t)traffic != 1)
+		return;
+	ck_pr_fence_acquire();
+	connection_free(connection);
+}
+
+void connection_ask(struct connection *connection, uint32_t what)
+{
+	connection_retain(connection);
+	if (!reactor_ask(connection->reactor, &connection->command, what))
+		connection_release(connection); // the command under way has one
+}
+
+// ---- messages
+
+// 0: closed or given away; the command is on its way.
+static uint64_t owner_of(const struct connection *connection)
+{
+	return ck_pr_load_64(&connection->owner);
+}
+
+static void tell(struct connection *connection, const struct noh_message_type *type,
+		 const void *body, struct gate *gate)
+{
+	uint64_t owner = owner_of(connection);
+	if (!owner)
+		return;
+	connection_retain(connection);
+	deliver(owner, 0, type, body, gate);
+}
+
+static void tell_opened(struct connection *connection)
+{
+	char text[ADDRESS_TEXT] = "";
+	union address peer;
+	struct noh_tcp_opened opened = {.conn = {connection_id(connection)}, .peer = text};
+
+	if (!ops_of(connection)
+		     ->address(connection->reactor->poller, connection->socket.descriptor, true,
+			       &peer))
+		address_print(&peer, text);
+	connection->took_opened = false;
+	tell(connection, &noh_tcp_opened_message, &opened, &connection->opened_gate);
+}
+
+static void tell_data(struct connection *connection, uint64_t owner, noh_bytes bytes)
+{
+	struct noh_tcp_data data = {.conn = {connection_id(connection)}, .bytes = bytes};
+
+	connection->delivered++;
+	connection_retain(connection);
+	deliver(owner, 0, &noh_tcp_data_message, &data, &connection->data_gate);
+}
+
+static void tell_ended(struct connection *connection)
+{
+	struct noh_tcp_ended ended = {.conn = {connection_id(connection)}};
+
+	if (connection->flags & (TOLD_ENDED | TOLD_CLOSED | IS_GIVEN))
+		return;
+	connection->flags |= TOLD_ENDED;
+	tell(connection, &noh_tcp_ended_message, &ended, &connection->ended_gate);
+}
+
+static void tell_closed(struct connection *connection)
+{
+	struct noh_tcp_closed closed = {.conn = {connection_id(connection)},
+					.err = connection->err};
+
+	if (connection->flags & (TOLD_CLOSED | IS_GIVEN))
+		return;
+	connection->flags |= TOLD_CLOSED;
+	tell(connection, &noh_tcp_closed_message, &closed, &connection->closed_gate);
+}
+
+// ---- closing
+
+static void free_pieces(struct connection *connection)
+{
+	if (connection->pieces)
+		pool_give(pool_class_of(PIECES_A_WRITE * sizeof(struct iovec)), connection->pieces);
+	connection->pieces = NULL;
+}
+
+// No write is under way.
+static void drop_unsent(struct connection *connection)
+{
+	outgoing_take_over(&connection->outgoing, &connection->rest);
+	size_t dropped = connection->outgoing.bytes;
+	outgoing_finish(&connection->outgoing);
+	ck_pr_sub_64(&connection->unsent, dropped);
+	free_pieces(connection);
+}
+
+static struct given_back *take_back(struct connection *connection)
+{
+	// Pairs with tcp.c: give_back().
+	struct given_back *newest = exchange(&connection->back, NULL), *oldest = NULL;
+
+	while (newest) {
+		struct given_back *older = newest->next;
+		newest->next = oldest;
+		oldest = newest;
+		newest = older;
+	}
+	return oldest;
+}
+
+static void drop_given_back(struct connection *connection)
+{
+	for (struct given_back *back = take_back(connection), *next; back; back = next) {
+		next = back->next;
+		bytes_release(back->bytes);
+		pool_give(pool_class_of(sizeof(*back)), back);
+	}
+	bytes_release(connection->late);
+	connection->late = (noh_bytes){0};
+}
+
+static void finish(struct connection *connection, bool reset)
+{
+	if (connection->flags & IS_DONE)
+		return;
+	connection->flags |= IS_DONE;
+	connection->flags &= ~(uint32_t)(IS_READING | IS_WRITING | IS_OPEN);
+	dial_cancel(connection);
+	ops_of(connection)->close(connection->reactor->poller, &connection->socket, reset);
+	reactor_forget(&connection->closes);
+	drop_unsent(connection);
+	drop_given_back(connection);
+	if (connection->listener)
+		listener_lost_one(connection->listener);
+	connection->listener = NULL;
+	reactor_closed(connection->reactor, &connection->open);
+}
+
+static struct connection *of_open(struct open_socket *open)
+{
+	return (struct connection *)((char *)open - offsetof(struct connection, open));
+}
+
+static void abandon(struct open_socket *open)
+{
+	finish(of_open(open), false);
+}
+
+static void forget(struct open_socket *open)
+{
+	connection_release(of_open(open));
+}
+
+static const struct open_socket_ops open_ops = {abandon, forget};
+
+static void linger_is_over(struct deadline *deadline)
+{
+	finish((struct connection *)((char *)deadline - offsetof(struct connection, closes)),
+	       false);
+}
+
+void connection_failed(struct connection *connection, int err)
+{
+	if (connection->flags & (HAS_FAILED | IS_DONE))
+		return;
+	connection->flags |= HAS_FAILED;
+	connection->err = err;
+	if (!(connection->flags & IS_WRITING))
+		drop_unsent(connection); // else the poller has it, and will fail too
+	if (connection->flags & IS_CLOSING)
+		finish(connection, false);
+	else
+		tell_closed(connection);
+}
+
+// ---- reading
+
+static bool has_credit(const struct connection *connection)
+{
+	if (connection->credit == NOH_CREDIT_BY_HAND)
+		return (int32_t)(ck_pr_load_32(&connection->granted) - connection->delivered) > 0;
+	return connection_in_flight(connection, ck_pr_load_64(&connection->traffic)) <
+	       connection->credit;
+}
+
+// From now on the next retired message asks for ASK_GRANT. False if one has been retired meanwhile.
+static bool stall_unless(struct connection *connection, uint32_t in_flight_below)
+{
+	uint64_t traffic;
+
+	do {
+		traffic = ck_pr_load_64(&connection->traffic);
+		if (connection_in_flight(connection, traffic) < in_flight_below)
+			return false;
+	} while (!swap_if_64(&connection->traffic, traffic,
+			     traffic | TRAFFIC_STALLED)); // pairs with tcp.c: retire()
+	return true;
+}
+
+static bool may_read_on(struct connection *connection)
+{
+	if (connection->flags & IS_CLOSING)
+		return true; // what comes is read away
+	if (connection->flags & (HAS_ENDED | HAS_FAILED | IS_ABOVE | IS_GIVEN) ||
+	    !owner_of(connection))
+		return false;
+	if (has_credit(connection))
+		return true;
+	return connection->credit != NOH_CREDIT_BY_HAND &&
+	       !stall_unless(connection, connection->credit);
+}
+
+static void read_on(struct connection *connection)
+{
+	if (connection->flags & IS_READING || !(connection->flags & IS_OPEN) ||
+	    connection->flags & (HAS_ENDED | HAS_FAILED) || !may_read_on(connection))
+		return;
+	connection->flags |= IS_READING;
+	ops_of(connection)->read(connection->reactor->poller, &connection->socket);
+}
+
+static struct connection *of_socket(struct socket *socket)
+{
+	return (struct connection *)((char *)socket - offsetof(struct connection, socket));
+}
+
+static void reading_ended(struct connection *connection, int err)
+{
+	// The owner's own write may have been told before us.
+	int write_err = -(int)ck_pr_load_32(&connection->write_error);
+
+	connection->flags &= ~(uint32_t)IS_READING;
+	if (err || write_err) {
+		connection_failed(connection, err ? err : write_err);
+		return;
+	}
+	connection->flags |= HAS_ENDED;
+	if (!(connection->flags & IS_CLOSING))
+		tell_ended(connection);
+}
+
+static bool was_read(struct socket *socket, int err, noh_bytes bytes)
+{
+	struct connection *connection = of_socket(socket);
+
+	if (!bytes.size) {
+		reading_ended(connection, err);
+		return false;
+	}
+	if (connection->flags & IS_CLOSING)
+		return true;
+	uint64_t owner = connection->flags & IS_GIVEN ? 0 : owner_of(connection);
+	if (owner)
+		tell_data(connection, owner, bytes);
+	else
+		connection->late = bytes_hold(bytes); // for the next owner, if there is one
+	if (owner && may_read_on(connection))
+		return true;
+	connection->flags &= ~(uint32_t)IS_READING;
+	return false;
+}
+
+// ---- writing
+
+static void shut_down(struct connection *connection)
+{
+	connection->flags &= ~(uint32_t)ENDS_WRITING;
+	ops_of(connection)->shutdown(connection->reactor->poller, &connection->socket);
+}
+
+static void all_is_sent(struct connection *connection)
+{
+	free_pieces(connection);
+	if (connection->flags & ENDS_WRITING)
+		shut_down(connection);
+	if (connection->flags & IS_CLOSING)
+		finish(connection, false);
+}
+
+static void write_on(struct connection *connection)
+{
+	if (connection->flags & (IS_WRITING | HAS_FAILED) || !(connection->flags & IS_OPEN))
+		return;
+	outgoing_take_over(&connection->outgoing, &connection->rest);
+	if (!connection->outgoing.bytes) {
+		all_is_sent(connection);
+		return;
+	}
+
+	size_t size = PIECES_A_WRITE * sizeof(struct iovec);
+	if (!connection->pieces)
+		connection->pieces = pool_take(pool_class_of(size), size);
+	uint32_t count = outgoing_pieces(&connection->outgoing, connection->pieces, PIECES_A_WRITE);
+	connection->flags |= IS_WRITING;
+	ops_of(connection)
+		->write(connection->reactor->poller, &connection->socket, connection->pieces,
+			count);
+}
+
+static void look_if_drained(struct connection *connection)
+{
+	struct noh_tcp_drained drained = {.conn = {connection_id(connection)}};
+
+	if (!(connection->flags & IS_ABOVE) ||
+	    ck_pr_load_64(&connection->unsent) > connection->unsent_limit / 2)
+		return;
+	connection->flags &= ~(uint32_t)IS_ABOVE;
+	if (!(connection->flags & (IS_CLOSING | IS_GIVEN | HAS_FAILED)))
+		tell(connection, &noh_tcp_drained_message, &drained, &connection->drained_gate);
+	read_on(connection);
+}
+
+static void wrote(struct socket *socket, ssize_t taken)
+{
+	struct connection *connection = of_socket(socket);
+
+	connection->flags &= ~(uint32_t)IS_WRITING;
+	if (taken < 0 || connection->flags & HAS_FAILED) {
+		connection_failed(connection, (int)taken);
+		drop_unsent(connection);
+		return;
+	}
+	outgoing_drop(&connection->outgoing, (size_t)taken);
+	ck_pr_sub_64(&connection->unsent, (size_t)taken); // pairs with tcp.c: flush()
+	look_if_drained(connection);
+	write_on(connection);
+}
+
+// ---- what is told, and what is asked
+
+static void was_connected(struct socket *socket, int err)
+{
+	dial_connected(of_socket(socket), err);
+}
+
+static const struct socket_events events = {
+	.connected = was_connected,
+	.was_read = was_read,
+	.wrote = wrote,
+};
+
+void connection_connected(struct connection *connection)
+{
+	connection->flags |= IS_OPEN;
+	tell_opened(connection);
+	write_on(connection);
+	read_on(connection);
+}
+
+static void enter(struct connection *connection)
+{
+	connection->socket.events = &events;
+	connection->closes.passed = linger_is_over;
+	connection->open.ops = &open_ops;
+	reactor_opened(connection->reactor, &connection->open);
+}
+
+static void adopt(struct connection *connection)
+{
+	struct poller *poller = connection->reactor->poller;
+
+	enter(connection);
+	int err = poller->ops->adopt(poller, &connection->socket);
+	if (!err) {
+		connection_connected(connection);
+		return;
+	}
+	poller->ops->discard(poller, connection->socket.descriptor);
+	connection->socket.descriptor = NO_DESCRIPTOR;
+	connection_failed(connection, err);
+}
+
+// The owner's write has failed. What the peer sent before is still read, if somebody wants it.
+static void owner_failed_to_write(struct connection *connection)
+{
+	read_on(connection);
+	if (!(connection->flags & IS_READING))
+		connection_failed(connection, -(int)ck_pr_load_32(&connection->write_error));
+}
+
+static void close_in_order(struct connection *connection)
+{
+	if (connection->flags & (IS_CLOSING | IS_DONE))
+		return;
+	connection->flags |= IS_CLOSING;
+	if (!(connection->flags & IS_OPEN) || connection->flags & HAS_FAILED ||
+	    connection->linger_ms < 0) {
+		finish(connection, connection->linger_ms < 0);
+		return;
+	}
+	reactor_expect(connection->reactor, &connection->closes, connection->linger_ms);
+	write_on(connection);
+	if (!(connection->flags & IS_DONE))
+		read_on(connection);
+}
+
+static void go_to_new_owner(struct connection *connection)
+{
+	struct given_back *back = take_back(connection);
+	uint64_t owner = connection->give_to;
+
+	connection->flags &= ~(uint32_t)(IS_GIVEN | TOLD_ENDED | TOLD_CLOSED);
+	connection->give_to = 0;
+	store_release_64(&connection->owner, owner); // pairs with tcp.c: is_mine()
+	tell_opened(connection);
+	while (back) {
+		struct given_back *next = back->next;
+		if (connection->credit == NOH_CREDIT_BY_HAND)
+			ck_pr_inc_32(&connection->granted); // it was paid for already
+		tell_data(connection, owner, back->bytes);
+		bytes_release(back->bytes);
+		pool_give(pool_class_of(sizeof(*back)), back);
+		back = next;
+	}
+	if (connection->late.size)
+		tell_data(connection, owner, connection->late);
+	bytes_release(connection->late);
+	connection->late = (noh_bytes){0};
+
+	if (connection->flags & HAS_FAILED)
+		tell_closed(connection);
+	else if (connection->flags & HAS_ENDED)
+		tell_ended(connection);
+	read_on(connection);
+}
+
+static void give(struct connection *connection)
+{
+	connection->flags |= IS_GIVEN;
+	// The old owner's messages first: what it did not handle comes back and goes along.
+	if (!stall_unless(connection, 1))
+		go_to_new_owner(connection);
+}
+
+void connection_run(struct command *command, uint32_t asked)
+{
+	struct connection *connection =
+		(struct connection *)((char *)command - offsetof(struct connection, command));
+
+	if (connection->flags & IS_DONE) {
+		connection_release(connection);
+		return;
+	}
+	if (asked & ASK_REGISTER)
+		adopt(connection);
+	if (asked & ASK_CONNECT) {
+		enter(connection);
+		dial_start(connection);
+	}
+	if (asked & ASK_FOUND)
+		dial_found(connection);
+	if (asked & ASK_PROMISE)
+		connection->flags |= IS_ABOVE;
+	if (asked & ASK_HALF_CLOSE)
+		connection->flags |= ENDS_WRITING;
+	if (asked & (ASK_WRITE | ASK_HALF_CLOSE))
+		write_on(connection);
+	if (asked & ASK_FAIL)
+		owner_failed_to_write(connection);
+	if (asked & ASK_END)
+		tell_closed(connection);
+	if (asked & ASK_GIVE || (asked & ASK_GRANT && connection->flags & IS_GIVEN))
+		give(connection);
+	if (asked & ASK_GRANT)
+		read_on(connection);
+	if (asked & ASK_PROMISE)
+		look_if_drained(connection);
+	if (asked & ASK_ABORT)
+		finish(connection, true);
+	if (asked & ASK_CLOSE)
+		close_in_order(connection);
+	connection_release(connection);
+}

@@ -1,0 +1,181 @@
+/*
+ * A connection: what its owner's side (tcp.c, run by whoever runs the owning actor) and its
+ * reactor's side (connection.c, run by whoever holds the reactor) know of it, and what they share.
+ *
+ * Connections lie in a table and their memory is only ever used as connections, so an id can be
+ * looked up at any time. They are counted by references: the reactor's, until the descriptor is
+ * closed, which happens only after the owner has closed; one for each message under way; one for a
+ * command under way and for the owner's hook while it is listed.
+ *
+ * What is written goes this way: noh_tcp_write() gathers; at the end of the turn the owner's worker
+ * sends it itself, if nothing waits before it; the rest is handed over to the reactor. What is read
+ * goes this way: the reactor reads while there is credit, and sends noh_tcp_data through a gate
+ * that lets it pass only to the actor that owns the connection by then.
+ */
+#ifndef NET_CONNECTION_H
+#define NET_CONNECTION_H
+
+#include <noh/tcp.h>
+
+#include "net/outgoing.h"
+#include "net/poller.h"
+#include "net/reactor.h"
+#include "runtime/seams.h"
+
+struct dial;
+struct listener;
+
+enum {
+	DEFAULT_CREDIT = 16,
+	DEFAULT_UNSENT_LIMIT = 256 * 1024,
+	DEFAULT_LINGER_MS = 4000,
+	PIECES_A_WRITE = 64,
+};
+
+// What an owner asks of the reactor, in the order in which it is done.
+enum {
+	ASK_REGISTER = 1 << 0, // a descriptor that was accepted
+	ASK_CONNECT = 1 << 1,  // to dial
+	ASK_FOUND = 1 << 2,    // a lookup has ended
+	ASK_WRITE = 1 << 3,    // what was handed over
+	ASK_PROMISE = 1 << 4,  // more than the limit waits: noh_tcp_drained when it does not
+	ASK_FAIL = 1 << 5,     // a write by the owner has failed
+	ASK_HALF_CLOSE = 1 << 6,
+	ASK_GRANT = 1 << 7, // there is credit again, or all of the old owner's data is back
+	ASK_END = 1 << 8,   // the owner does not accept noh_tcp_ended
+	ASK_GIVE = 1 << 9,
+	ASK_CLOSE = 1 << 10,
+	ASK_ABORT = 1 << 11,
+};
+
+// Of struct connection.
+enum {
+	IS_OPEN = 1 << 0,    // adopted or connected
+	IS_READING = 1 << 1, // a read is submitted
+	IS_WRITING = 1 << 2, // a write is submitted
+	IS_ABOVE = 1 << 3,   // the limit was exceeded; no reading until it is half empty
+	HAS_ENDED = 1 << 4,  // the peer has ended its writing
+	HAS_FAILED = 1 << 5, // nothing can be written or read any more: `err`
+	TOLD_ENDED = 1 << 6,
+	TOLD_CLOSED = 1 << 7,
+	ENDS_WRITING = 1 << 8, // a half-close waits for what is unsent
+	IS_GIVEN = 1 << 9,     // waits for the old owner's messages
+	IS_CLOSING = 1 << 10,  // the owner has closed; what is unsent still goes out
+	IS_DONE = 1 << 11,     // closed
+};
+
+// A message's bytes that came back.
+struct given_back {
+	struct given_back *next;
+	noh_bytes bytes;
+};
+
+struct connection {
+	// Constant while it has its id.
+	uint32_t index;
+	uint32_t generation; // advanced when it is freed; read by whoever looks an id up
+	struct net_reactor *reactor;
+	struct listener *listener; // that accepted it, or NULL
+	size_t unsent_limit;
+	uint32_t credit; // NOH_CREDIT_BY_HAND
+	int32_t linger_ms;
+	struct gate opened_gate, data_gate, ended_gate, drained_gate, closed_gate;
+
+	// Shared, each changed by both sides.
+	_Alignas(CACHE_LINE) uint64_t traffic; // references, data messages retired, stall; below
+	uint64_t owner;                        // the handle; 0: closed, or being given away
+	void *rest;                            // handed over, for the reactor to send
+	uint64_t unsent;                       // bytes of it that the kernel does not have yet
+	uint32_t granted;                      // by hand, in all
+	uint32_t write_error;                  // of the owner's own writes; a positive errno
+	void *back; // struct given_back: what the old owner had not handled, newest first
+	struct command command;
+
+	// The owner's side.
+	_Alignas(CACHE_LINE) struct owned owned;
+	struct turn_end flush;
+	struct outgoing gathered;
+	uint64_t give_to;
+	uint32_t in_hand;   // data messages admitted and not retired
+	uint32_t former;    // noh_tcp_opened messages of owners that never took them
+	bool may_send;      // it is open: the owner may write by itself
+	bool above;         // more than the limit was unsent; noh_tcp_drained is promised
+	bool ended_writing; // noh_tcp_half_close()
+	bool took_opened;
+	bool closed_in_hand; // noh_tcp_closed was admitted
+
+	// The reactor's side.
+	_Alignas(CACHE_LINE) struct socket socket;
+	struct open_socket open;
+	uint32_t flags;
+	uint32_t delivered; // data messages, in all
+	int err;
+	struct outgoing outgoing;
+	struct iovec *pieces;   // of the write under way
+	struct deadline closes; // the end of lingering
+	noh_bytes late;         // was read when nobody owned it
+	struct dial *dial;      // while it connects
+};
+
+/* Any thread. A connection with the reactor's one reference, owned by `owner` (0: nobody yet). */
+struct connection *connection_create(struct net_reactor *reactor, uint64_t owner,
+				     const struct noh_tcp_options *options);
+
+/* Any thread. The connection that an id names, or NULL. What it says of its owner is true at least
+ * if that is the caller. */
+struct connection *connection_find(uint64_t id);
+
+/* Any thread that holds the last reference. connections.c */
+void connection_free(struct connection *connection);
+
+static inline uint64_t connection_id(const struct connection *connection)
+{
+	return (uint64_t)connection->generation << 32 | (connection->index + 1);
+}
+
+/* Any thread. */
+void connection_retain(struct connection *connection);
+void connection_release(struct connection *connection);
+
+/* Any thread that may still look at it. */
+void connection_ask(struct connection *connection, uint32_t what);
+
+// ---- traffic: references in the low half, a bit that says that the reactor waits for the next
+// ---- retired message, and how many data messages have been retired
+
+#define TRAFFIC_REFERENCE UINT64_C(1)
+#define TRAFFIC_STALLED (UINT64_C(1) << 32)
+#define TRAFFIC_RETIRED (UINT64_C(1) << 33)
+#define TRAFFIC_RETIRED_SHIFT 33
+
+/* Holder. Data messages that have been sent and are not done with. */
+static inline uint32_t connection_in_flight(const struct connection *connection, uint64_t traffic)
+{
+	return (connection->delivered - (uint32_t)(traffic >> TRAFFIC_RETIRED_SHIFT)) &
+	       (UINT32_MAX >> 1);
+}
+
+// ---- between the two sides
+
+/* The gates, which run on the owner's side. tcp.c */
+extern const struct gate_ops opened_gate_ops, data_gate_ops, ended_gate_ops, drained_gate_ops,
+	closed_gate_ops;
+void connection_owner_ended(struct owned *owned);
+void connection_flush(struct turn_end *hook);
+
+/* Holder: the commands. connection.c */
+void connection_run(struct command *command, uint32_t asked);
+
+// ---- between connection.c and dial.c
+
+/* Holder. The socket is connected, or will never be. */
+void connection_connected(struct connection *connection);
+void connection_failed(struct connection *connection, int err);
+
+/* Holder. */
+void dial_start(struct connection *connection);
+void dial_found(struct connection *connection);
+void dial_connected(struct connection *connection, int err);
+void dial_cancel(struct connection *connection);
+
+#endif

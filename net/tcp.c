@@ -1,0 +1,434 @@
+/* The owner's side of a connection: the public calls, what happens at the end of a turn, and the
+ * gates that its messages pass. Runs on whichever worker runs the owner. */
+#include <errno.h>
+#include <string.h>
+
+#include <noh/memory.h>
+#include <noh/tcp.h>
+
+#include "mailbox/atomic.h"
+#include "net/connection.h"
+#include "net/dial.h"
+#include "net/intake.h"
+#include "runtime/life.h"
+#include "runtime/worker.h"
+
+enum {
+	CONNECT_MS = 10000,
+	UNSENT_FACTOR = 8, // times the limit: then noh_tcp_write() refuses
+};
+
+// True for the actor that runs, which then has it among what it owns.
+static bool is_mine(struct connection *connection)
+{
+	uint64_t self = noh_self().id;
+
+	// Pairs with go_to_new_owner(), connection_create().
+	if (!self || load_acquire_64(&connection->owner) != self)
+		return false;
+	if (!connection->owned.link)
+		own(&connection->owned);
+	return true;
+}
+
+static struct connection *mine(noh_conn conn)
+{
+	struct connection *connection = connection_find(conn.id);
+	return connection && is_mine(connection) ? connection : NULL;
+}
+
+static bool i_accept(const struct noh_message_type *message)
+{
+	const struct noh_actor_type *type = worker_here()->running->type;
+	return type->accepts && accepts(type, message);
+}
+
+static bool i_am_a_fiber(void)
+{
+	return worker_here()->running->type->run != NULL;
+}
+
+// ---- writing
+
+static uint64_t unsent(const struct connection *connection)
+{
+	return connection->gathered.bytes + ck_pr_load_64(&connection->unsent);
+}
+
+// Sends what the kernel takes now. False: the connection is broken.
+static bool send_now(struct connection *connection)
+{
+	struct outgoing *gathered = &connection->gathered;
+	struct poller *poller = connection->reactor->poller;
+	struct iovec pieces[PIECES_A_WRITE];
+
+	while (gathered->bytes) {
+		uint32_t count = outgoing_pieces(gathered, pieces, PIECES_A_WRITE);
+		size_t size = 0;
+		for (uint32_t i = 0; i < count; i++)
+			size += pieces[i].iov_len;
+
+		ssize_t sent =
+			poller->ops->send_now(poller, connection->socket.descriptor, pieces, count);
+		if (sent == -EAGAIN)
+			return true;
+		if (sent < 0) {
+			ck_pr_store_32(&connection->write_error, (uint32_t)-sent);
+			return false;
+		}
+		outgoing_drop(gathered, (size_t)sent);
+		if ((size_t)sent < size)
+			return true;
+	}
+	return true;
+}
+
+static void promise_drained(struct connection *connection, bool all_sent)
+{
+	struct noh_tcp_drained drained = {.conn = {connection_id(connection)}};
+	uint64_t owner = ck_pr_load_64(&connection->owner);
+
+	connection->above = false;
+	if (!all_sent) {
+		connection_ask(connection, ASK_PROMISE);
+	} else if (owner) {
+		connection_retain(connection);
+		deliver(owner, 0, &noh_tcp_drained_message, &drained, &connection->drained_gate);
+	}
+}
+
+static void flush(struct connection *connection)
+{
+	struct outgoing *gathered = &connection->gathered;
+
+	// What waits at the reactor goes first. (Pairs with wrote(), drop_unsent().)
+	bool may_send = connection->may_send && !load_acquire_64(&connection->unsent);
+	if (gathered->bytes && may_send && !send_now(connection)) {
+		outgoing_finish(gathered);
+		connection_ask(connection, ASK_FAIL);
+	}
+	size_t rest = gathered->bytes;
+	if (rest) {
+		ck_pr_faa_64(&connection->unsent, rest);
+		outgoing_hand_over(gathered, &connection->rest);
+		connection_ask(connection, ASK_WRITE);
+	}
+	if (connection->above)
+		promise_drained(connection, !rest);
+}
+
+void connection_flush(struct turn_end *hook)
+{
+	struct connection *connection =
+		(struct connection *)((char *)hook - offsetof(struct connection, flush));
+
+	flush(connection);
+	connection_release(connection);
+}
+
+// How much may wait: whatever is read is sure to find room to be sent on.
+static uint64_t most_unsent(const struct connection *connection)
+{
+	uint32_t credit =
+		connection->credit == NOH_CREDIT_BY_HAND ? DEFAULT_CREDIT : connection->credit;
+	return (uint64_t)connection->unsent_limit * UNSENT_FACTOR + (uint64_t)credit * READ_MOST;
+}
+
+int noh_tcp_write(noh_conn conn, noh_bytes bytes)
+{
+	struct connection *connection = mine(conn);
+
+	if (!connection || connection->ended_writing || connection->closed_in_hand ||
+	    ck_pr_load_32(&connection->write_error))
+		return -EPIPE;
+	uint64_t waiting = unsent(connection);
+	if (waiting > most_unsent(connection))
+		return -ENOBUFS;
+
+	outgoing_add(&connection->gathered, bytes);
+	if (waiting + bytes.size > connection->unsent_limit)
+		connection->above = true;
+	if (!connection->flush.listed) {
+		connection_retain(connection);
+		at_turn_end(&connection->flush);
+	}
+	return 0;
+}
+
+size_t noh_tcp_unsent(noh_conn conn)
+{
+	struct connection *connection = mine(conn);
+	return connection ? unsent(connection) : 0;
+}
+
+int noh_tcp_half_close(noh_conn conn)
+{
+	struct connection *connection = mine(conn);
+	if (!connection)
+		return -EPIPE;
+	if (connection->ended_writing)
+		return 0;
+
+	flush(connection);
+	connection->ended_writing = true;
+	connection_ask(connection, ASK_HALF_CLOSE);
+	return 0;
+}
+
+// ---- reading, giving, closing
+
+int noh_tcp_read_more(noh_conn conn, uint32_t credit)
+{
+	struct connection *connection = mine(conn);
+	if (!connection)
+		return -EPIPE;
+	if (connection->credit != NOH_CREDIT_BY_HAND)
+		return -EINVAL;
+
+	ck_pr_faa_32(&connection->granted, credit);
+	connection_ask(connection, ASK_GRANT);
+	return 0;
+}
+
+int noh_tcp_give(noh_conn conn, noh_actor to)
+{
+	struct connection *connection = mine(conn);
+	if (!connection || !slot_if_alive(to.id))
+		return -ESRCH;
+	if (to.id == noh_self().id)
+		return 0;
+
+	flush(connection);
+	disown(&connection->owned);
+	if (!connection->took_opened)
+		connection->former++;
+	connection->closed_in_hand = false;
+	connection->give_to = to.id;
+	store_release_64(&connection->owner, 0); // pairs with give_back()
+	connection_ask(connection, ASK_GIVE);
+	return 0;
+}
+
+// The owner needs it no more.
+static void close_as(struct connection *connection, uint32_t how)
+{
+	if (how == ASK_ABORT)
+		outgoing_finish(&connection->gathered);
+	else
+		flush(connection);
+	disown(&connection->owned);
+	ck_pr_store_64(&connection->owner, 0);
+	connection_ask(connection, how);
+}
+
+void connection_owner_ended(struct owned *owned)
+{
+	close_as((struct connection *)((char *)owned - offsetof(struct connection, owned)),
+		 ASK_CLOSE);
+}
+
+void noh_tcp_close(noh_conn conn)
+{
+	struct connection *connection = mine(conn);
+	if (connection)
+		close_as(connection, ASK_CLOSE);
+}
+
+void noh_tcp_abort(noh_conn conn)
+{
+	struct connection *connection = mine(conn);
+	if (connection)
+		close_as(connection, ASK_ABORT);
+}
+
+static const char *address_text(noh_conn conn, bool of_peer)
+{
+	struct connection *connection = mine(conn);
+	char text[ADDRESS_TEXT];
+	union address address;
+
+	if (!connection || !connection->may_send)
+		return NULL;
+	struct poller *poller = connection->reactor->poller;
+	if (poller->ops->address(poller, connection->socket.descriptor, of_peer, &address))
+		return NULL;
+	address_print(&address, text);
+	return noh_format("%s", text);
+}
+
+const char *noh_tcp_peer(noh_conn conn)
+{
+	return address_text(conn, true);
+}
+
+const char *noh_tcp_local(noh_conn conn)
+{
+	return address_text(conn, false);
+}
+
+noh_conn noh_tcp_connect_with(const struct noh_connect *given)
+{
+	struct worker *worker = worker_of_call("noh_tcp_connect");
+	struct noh_connect options = {0};
+	memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
+
+	struct connection *connection =
+		connection_create(net_reactor_of(worker->reactor), noh_self().id, &options.options);
+	connection->dial = dial_create(options.host ? options.host : "localhost", options.port,
+				       options.within_ms > 0 ? options.within_ms : CONNECT_MS,
+				       &options.options);
+	own(&connection->owned);
+	connection_ask(connection, ASK_CONNECT);
+	return (noh_conn){connection_id(connection)};
+}
+
+// ---- the gates
+
+static bool admit_opened(struct gate *gate, const void *body)
+{
+	struct connection *connection =
+		(struct connection *)((char *)gate - offsetof(struct connection, opened_gate));
+	(void)body;
+
+	if (!is_mine(connection))
+		return false;
+	connection->took_opened = true;
+	connection->may_send = true;
+	return i_am_a_fiber() || i_accept(&noh_tcp_opened_message);
+}
+
+static void retire_opened(struct gate *gate, const void *body)
+{
+	struct connection *connection =
+		(struct connection *)((char *)gate - offsetof(struct connection, opened_gate));
+	(void)body;
+
+	// Nobody took it: the owner has ended, perhaps without having known of it.
+	if (connection->former)
+		connection->former--;
+	else if (!connection->took_opened && ck_pr_load_64(&connection->owner))
+		close_as(connection, ASK_CLOSE);
+	connection_release(connection);
+}
+
+static bool admit_data(struct gate *gate, const void *body)
+{
+	struct connection *connection =
+		(struct connection *)((char *)gate - offsetof(struct connection, data_gate));
+	(void)body;
+
+	if (!is_mine(connection))
+		return false;
+	connection->may_send = true; // for a fiber that does not care to be told noh_tcp_opened
+	connection->in_hand++;
+	return true;
+}
+
+// An old owner has not handled it: the next one will.
+static void give_back(struct connection *connection, noh_bytes bytes)
+{
+	struct given_back *back = pool_take(pool_class_of(sizeof(*back)), sizeof(*back));
+
+	back->bytes = bytes_hold(bytes);
+	do
+		back->next = (struct given_back *)ck_pr_load_ptr(&connection->back);
+	while (!swap_if(&connection->back, back->next, back)); // pairs with take_back()
+}
+
+// One data message less, and one reference; a reactor that waits for this is told.
+static void retire(struct connection *connection)
+{
+	uint64_t before, after;
+
+	do {
+		before = ck_pr_load_64(&connection->traffic);
+		after = before + TRAFFIC_RETIRED;
+		after -= before & TRAFFIC_STALLED ? TRAFFIC_STALLED : TRAFFIC_REFERENCE;
+	} while (!swap_if_64(&connection->traffic, before, after)); // pairs with stall_unless()
+
+	if (before & TRAFFIC_STALLED) {
+		connection_ask(connection, ASK_GRANT);
+		connection_release(connection);
+	} else if ((uint32_t)before == 1) {
+		connection_free(connection);
+	}
+}
+
+static void retire_data(struct gate *gate, const void *body)
+{
+	struct connection *connection =
+		(struct connection *)((char *)gate - offsetof(struct connection, data_gate));
+	const struct noh_tcp_data *data = body;
+
+	if (connection->in_hand)
+		connection->in_hand--;
+	else if (!load_acquire_64(&connection->owner) && connection->give_to)
+		give_back(connection, data->bytes); // pairs with noh_tcp_give()
+	retire(connection);
+}
+
+static bool admit_ended(struct gate *gate, const void *body)
+{
+	struct connection *connection =
+		(struct connection *)((char *)gate - offsetof(struct connection, ended_gate));
+	(void)body;
+
+	if (!is_mine(connection))
+		return false;
+	if (i_accept(&noh_tcp_ended_message))
+		return true;
+	connection_ask(connection, ASK_END);
+	return false;
+}
+
+static void retire_ended(struct gate *gate, const void *body)
+{
+	(void)body;
+	connection_release(
+		(struct connection *)((char *)gate - offsetof(struct connection, ended_gate)));
+}
+
+static bool admit_drained(struct gate *gate, const void *body)
+{
+	struct connection *connection =
+		(struct connection *)((char *)gate - offsetof(struct connection, drained_gate));
+	(void)body;
+	return is_mine(connection) && (i_am_a_fiber() || i_accept(&noh_tcp_drained_message));
+}
+
+static void retire_drained(struct gate *gate, const void *body)
+{
+	(void)body;
+	connection_release(
+		(struct connection *)((char *)gate - offsetof(struct connection, drained_gate)));
+}
+
+static bool admit_closed(struct gate *gate, const void *body)
+{
+	struct connection *connection =
+		(struct connection *)((char *)gate - offsetof(struct connection, closed_gate));
+	(void)body;
+
+	if (!is_mine(connection))
+		return false;
+	connection->closed_in_hand = true;
+	return i_am_a_fiber() || i_accept(&noh_tcp_closed_message);
+}
+
+// It was the last message: what the owner wrote before still goes out, then the descriptor closes.
+static void retire_closed(struct gate *gate, const void *body)
+{
+	struct connection *connection =
+		(struct connection *)((char *)gate - offsetof(struct connection, closed_gate));
+	(void)body;
+
+	if (connection->closed_in_hand && is_mine(connection))
+		close_as(connection, ASK_CLOSE);
+	connection_release(connection);
+}
+
+const struct gate_ops opened_gate_ops = {admit_opened, retire_opened};
+const struct gate_ops data_gate_ops = {admit_data, retire_data};
+const struct gate_ops ended_gate_ops = {admit_ended, retire_ended};
+const struct gate_ops drained_gate_ops = {admit_drained, retire_drained};
+const struct gate_ops closed_gate_ops = {admit_closed, retire_closed};
