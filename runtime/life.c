@@ -176,8 +176,10 @@ static void finish(struct worker *worker, struct slot *slot, const struct ending
 
 static void end_children(struct extras *extras, uint32_t how)
 {
+	// A child may have left already, and this actor has yet to hear of it: the generation of
+	// its slot is the next tenant's by then, who may be anybody's child.
 	for (uint32_t index = extras->youngest; index; index = slot_table[index].elder)
-		post_ending(handle_of(index, ck_pr_load_32(&slot_table[index].generation)), how);
+		post_ending(handle_of(index, slot_table[index].child_generation), how);
 }
 
 void life_end_rest(struct worker *worker, struct slot *slot)

@@ -30,8 +30,8 @@ void life_adopt(struct slot *parent, uint64_t child);
 void life_restart(struct worker *worker, struct slot *slot, void *state);
 void life_let_go(struct worker *worker, struct slot *slot);
 
-/* Spawns for the library itself, from anywhere and with any parent, at the worker of index `home`
- * or at ANY_WORKER. */
+/* Spawns for the library itself, from anywhere and with any parent, at the worker of index `home` or
+ * at ANY_WORKER. */
 noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *type,
 		   const void *state, const struct noh_spawn_options *options, uint64_t parent,
 		   int home);

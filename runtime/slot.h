@@ -52,6 +52,7 @@ struct slot {
 	uint64_t queued;       // room for bounded mailboxes; a plain thread's sleeps on it
 	uint32_t throttled_by; // the overloaded receiver, by slot index; while it is throttled
 	uint32_t resume_us;    // when it may run all the same; microseconds, wrapping
+	uint32_t child_generation; // of the tenant that is linked as a child; the parent's
 
 	// The owner's line: whoever runs the slot. (`ending` is advanced by others.)
 	_Alignas(CACHE_LINE) struct mailbox_out out;

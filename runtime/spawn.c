@@ -37,11 +37,13 @@ bool accepts(const struct noh_actor_type *type, const struct noh_message_type *m
 	return false;
 }
 
-static void link_child(struct slot *parent, struct slot *child)
+static void link_child(struct slot *parent, uint64_t handle)
 {
 	struct extras *extras = extras_of(parent);
-	uint32_t index = slot_index(child);
+	uint32_t index = handle_index(handle);
+	struct slot *child = &slot_table[index];
 
+	child->child_generation = handle_generation(handle);
 	child->elder = extras->youngest;
 	child->younger = 0;
 	if (extras->youngest)
@@ -52,7 +54,7 @@ static void link_child(struct slot *parent, struct slot *child)
 
 void life_adopt(struct slot *parent, uint64_t child)
 {
-	link_child(parent, &slot_table[handle_index(child)]);
+	link_child(parent, child);
 }
 
 static const struct spawn_more *more_of(const struct noh_spawn_options *options, uint64_t watcher,
@@ -109,7 +111,7 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 			      .parent = parent,
 			      .more = more_of(options, worker ? worker->self : 0, watch)};
 	if (worker && parent == worker->self)
-		link_child(worker->running, slot);
+		link_child(worker->running, handle);
 	else if (parent)
 		post_control(parent, CONTROL_ADOPT, handle, NULL,
 			     0); // before the child can report its end
