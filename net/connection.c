@@ -6,7 +6,7 @@
 
 #include "mailbox/atomic.h"
 #include "net/listener.h"
-#include "runtime/runtime.h"
+#include "runtime/life.h"
 
 static const struct poller_ops *ops_of(const struct connection *connection)
 {
@@ -79,16 +79,6 @@ static void tell_data(struct connection *connection, uint64_t owner, noh_bytes b
 	deliver(owner, 0, &noh_tcp_data_message, &data, &connection->data_gate);
 }
 
-static void tell_ended(struct connection *connection)
-{
-	struct noh_tcp_ended ended = {.conn = {connection_id(connection)}};
-
-	if (connection->flags & (TOLD_ENDED | TOLD_CLOSED | IS_GIVEN))
-		return;
-	connection->flags |= TOLD_ENDED;
-	tell(connection, &noh_tcp_ended_message, &ended, &connection->ended_gate);
-}
-
 static void tell_closed(struct connection *connection)
 {
 	struct noh_tcp_closed closed = {.conn = {connection_id(connection)},
@@ -98,6 +88,30 @@ static void tell_closed(struct connection *connection)
 		return;
 	connection->flags |= TOLD_CLOSED;
 	tell(connection, &noh_tcp_closed_message, &closed, &connection->closed_gate);
+}
+
+// A type does not change while its actor lives; if it is just ending, any answer will do.
+static bool owner_accepts(const struct connection *connection,
+			  const struct noh_message_type *message)
+{
+	struct slot *slot = slot_if_alive(owner_of(connection));
+	const struct noh_actor_type *type =
+		slot ? (const struct noh_actor_type *)ck_pr_load_ptr(&slot->type) : NULL;
+	return type && type->accepts && accepts(type, message);
+}
+
+static void tell_ended(struct connection *connection)
+{
+	struct noh_tcp_ended ended = {.conn = {connection_id(connection)}};
+
+	if (connection->flags & (TOLD_ENDED | TOLD_CLOSED | IS_GIVEN))
+		return;
+	if (!owner_accepts(connection, &noh_tcp_ended_message)) {
+		tell_closed(connection);
+		return;
+	}
+	connection->flags |= TOLD_ENDED;
+	tell(connection, &noh_tcp_ended_message, &ended, &connection->ended_gate);
 }
 
 // ---- closing
@@ -482,8 +496,6 @@ void connection_run(struct command *command, uint32_t asked)
 		write_on(connection);
 	if (asked & ASK_FAIL)
 		owner_failed_to_write(connection);
-	if (asked & ASK_END)
-		tell_closed(connection);
 	if (asked & ASK_GIVE || (asked & ASK_GRANT && connection->flags & IS_GIVEN))
 		give(connection);
 	if (asked & ASK_GRANT)

@@ -42,7 +42,6 @@ enum {
 	ASK_FAIL = 1 << 5,     // a write by the owner has failed
 	ASK_HALF_CLOSE = 1 << 6,
 	ASK_GRANT = 1 << 7, // there is credit again, or all of the old owner's data is back
-	ASK_END = 1 << 8,   // the owner does not accept noh_tcp_ended
 	ASK_GIVE = 1 << 9,
 	ASK_CLOSE = 1 << 10,
 	ASK_ABORT = 1 << 11,

@@ -373,12 +373,7 @@ static bool admit_ended(struct gate *gate, const void *body)
 		(struct connection *)((char *)gate - offsetof(struct connection, ended_gate));
 	(void)body;
 
-	if (!is_mine(connection))
-		return false;
-	if (i_accept(&noh_tcp_ended_message))
-		return true;
-	connection_ask(connection, ASK_END);
-	return false;
+	return is_mine(connection);
 }
 
 static void retire_ended(struct gate *gate, const void *body)

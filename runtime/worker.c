@@ -128,10 +128,12 @@ static void poll_now_and_then(struct worker *worker)
 
 static void run_simulated(struct worker *worker)
 {
-	while (!worker->runtime->ended) {
+	for (;;) {
 		struct slot *slot = simulation_draw(worker->runtime->simulation);
 		if (slot)
-			turn(worker, slot);
+			turn(worker, slot); // also after the end: its mail is dead letters by then
+		else if (worker->runtime->ended)
+			return;
 		else
 			simulation_idle(worker);
 	}
