@@ -480,7 +480,7 @@ void park(struct worker *worker)
 		for (int i = 0; i < 16; i++)
 			ck_pr_stall();
 		if (reactor_try_hold(reactor)) {
-			if (worker->now_ns - reactor->polled_ns > SPIN_NS) {
+			if (worker->now_ns - ck_pr_load_64(&reactor->polled_ns) > SPIN_NS) {
 				ck_pr_store_64(&reactor->polled_ns, worker->now_ns);
 				reactor->ops->poll(reactor, 0, RING_SIZE);
 			}
@@ -505,7 +505,7 @@ void park(struct worker *worker)
 	// A stuck worker's reactor may be polled by the watchdog; ours is about to be looked after
 	// again.
 	reactor_hold(reactor);
-	worker->statistics.parks++;
+	ck_pr_store_64(&worker->statistics.parks, worker->statistics.parks + 1);
 	ck_pr_store_32(&worker->parked, 1);
 	reactor->ops->poll(reactor, until, RING_SIZE);
 	ck_pr_store_32(&worker->parked, 0);

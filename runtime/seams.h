@@ -82,7 +82,7 @@ struct reactor {
 	const struct reactor_ops *ops;
 	struct worker *home;
 	uint32_t held;                 // by compare-and-swap
-	uint64_t polled_ns;            // when it was polled last; read by the watchdog
+	uint64_t polled_ns;            // when it was polled last; also the watchdog's
 	struct timekeeper *timekeeper; // of the layer that keeps time, and known only there
 };
 

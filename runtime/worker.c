@@ -118,7 +118,8 @@ static void poll_now_and_then(struct worker *worker)
 	struct reactor *reactor = worker->reactor;
 	uint32_t waiting = ring_count(&worker->ring);
 
-	if (worker->now_ns - reactor->polled_ns < POLL_EVERY_NS || !reactor_try_hold(reactor))
+	if (worker->now_ns - ck_pr_load_64(&reactor->polled_ns) < POLL_EVERY_NS ||
+	    !reactor_try_hold(reactor))
 		return;
 	ck_pr_store_64(&reactor->polled_ns, worker->now_ns);
 	worker->statistics.polls++;
