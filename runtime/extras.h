@@ -56,7 +56,6 @@ struct ending {
 	int why; // enum noh_why
 	int64_t code;
 	char *reason; // ours
-	bool killed;
 };
 
 struct extras {
@@ -77,11 +76,11 @@ struct extras {
 
 	struct fiber *fiber;
 	struct ending ending;
+	void *next_state; // noh_restart() came before the end: it starts again with this
 };
 
 /* Whoever runs the slot. */
 struct extras *extras_of(struct slot *slot);
-void extras_free(struct slot *slot);
 
 #define list_add(list, ...)                                                                      \
 	do {                                                                                     \

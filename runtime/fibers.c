@@ -336,6 +336,8 @@ const struct noh_delivery *noh_receive_types(int64_t within_ms,
 	struct fiber *fiber = running_fiber("noh_receive");
 	struct envelope *envelope;
 
+	if (worker_here()->end_asked)
+		wait(fiber, FIBER_RECEIVES); // not resumed any more
 	give_back_lent(fiber);
 	worker_here()->hand = NULL;
 	fiber->types = types;

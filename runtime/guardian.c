@@ -108,7 +108,7 @@ bool guardian_alarm(struct worker *worker, struct slot *slot)
 	name_the_living(runtime, slot, &named);
 	runtime->status = 1;
 	if (runtime->deadline_phase++ == 1) {
-		post_ending(runtime->guardian, ENDING_KILL);
+		post_ending(runtime->guardian, ENDING_TREE);
 		start_deadline(worker, AFTER_KILL_MS);
 	} else {
 		// Somebody does not return from a handler: no thread can be ended in order any

@@ -38,11 +38,8 @@ struct extras *extras_of(struct slot *slot)
 	return slot->extras;
 }
 
-void extras_free(struct slot *slot)
+static void extras_free(struct extras *extras)
 {
-	struct extras *extras = slot->extras;
-	if (!extras)
-		return;
 	free(extras->last_failure);
 	free(extras->ending.reason);
 	free(extras->asks.asks);
@@ -50,7 +47,6 @@ void extras_free(struct slot *slot)
 	free(extras->watchers.at);
 	free(extras->taken.at);
 	free(extras);
-	slot->extras = NULL;
 }
 
 // ---- beginning
@@ -74,13 +70,11 @@ void life_begin(struct worker *worker, struct slot *slot, struct envelope *envel
 	struct spawn *spawn = (struct spawn *)envelope->body;
 
 	slot->state = spawn->state;
-	slot->parent = spawn->parent;
-	slot->flags = SLOT_ALIVE | (spawn->type->run ? SLOT_FIBER : 0);
+	slot->flags = SLOT_ALIVE | (spawn->type->run ? SLOT_FIBER : 0) |
+		      (slot->keeps_place ? SLOT_KEEPS_PLACE : 0);
 	if (spawn->more) {
 		if (spawn->more->name)
 			extras_of(slot)->name = spawn->more->name;
-		if (spawn->more->keeps_place)
-			slot->flags |= SLOT_KEEPS_PLACE;
 		if (spawn->more->watch)
 			list_add(&extras_of(slot)->watchers,
 				 (struct watcher){spawn->more->watch, spawn->more->watcher, true});
@@ -115,6 +109,23 @@ static void tell_parent(uint64_t parent, uint64_t self, const struct ending *end
 	post_control(parent, CONTROL_ENDED, self, &ended, sizeof(ended));
 }
 
+void child_slot_free(uint64_t handle)
+{
+	struct slot *slot = &slot_table[handle_index(handle)];
+	if (!ck_pr_load_32(&slot->generation))
+		return; // its generations are used up: retired
+
+	struct worker *worker = this_worker;
+	struct noh_runtime *runtime = (struct noh_runtime *)ck_pr_load_ptr(&slot->runtime);
+	if (worker && worker->runtime == runtime) {
+		slot_give(&worker->slots, slot);
+		return;
+	}
+	struct slot_cache cache = {.depot = &runtime->slots};
+	slot_give(&cache, slot);
+	slot_flush(&cache);
+}
+
 // The last step: from here on the slot is nobody's.
 static void leave(struct worker *worker, struct slot *slot, const struct ending *ended)
 {
@@ -123,6 +134,8 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 
 	state_free(slot->type, slot->state);
 	slot->state = NULL;
+	if (slot->extras)
+		state_free(slot->type, slot->extras->next_state);
 	slot->home = ANY_WORKER;
 	ck_pr_store_8(&slot->overloaded, 0);
 	slot->throttle_step = 0;
@@ -133,27 +146,50 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 	worker->statistics.ended++;
 
 	saved_dead(worker->runtime, slot, self, "ended before it was handled");
-	if (slot->extras) {
-		watchers_tell(slot, self, &ending, false, true);
-		slot->extras->ending.reason = NULL;
-		extras_free(slot);
-	}
+	struct extras *extras = slot->extras;
+	slot->extras = NULL;
+
+	// The parent first: that it monitors the child is how it shows that it handles the end.
 	if (parent)
 		tell_parent(parent, self, &ending, false);
+	else
+		child_slot_free(self); // the guardian
+	if (extras) {
+		watchers_tell(extras, self, &ending, false, true);
+		extras->ending.reason = NULL;
+		extras_free(extras);
+	}
 	free(ending.reason);
 }
 
-static void go_into_limbo(struct slot *slot, const struct ending *ending)
+static void start_again(struct worker *worker, struct slot *slot, void *state)
 {
-	uint64_t self = slot_handle(slot);
-	uint32_t asked = ck_pr_load_32(&slot->ending);
+	struct extras *extras = extras_of(slot);
+
+	watchers_tell(extras, worker->self, &extras->ending, true, false);
+	extras->restarts++;
+	free(extras->last_failure);
+	extras->last_failure = extras->ending.reason;
+	extras->ending = (struct ending){0};
+	slot->state = state;
+	slot_set_state(slot, SLOT_ALIVE);
+	start(worker, slot);
+}
+
+static void go_into_limbo(struct worker *worker, struct slot *slot)
+{
+	struct extras *extras = slot->extras;
+	void *next_state = extras->next_state;
 
 	state_free(slot->type, slot->state);
 	slot->state = NULL;
 	slot_set_state(slot, SLOT_LIMBO);
-	// A kill has had its effect on this life; one that comes from now on means the place.
-	swap_if_32(&slot->ending, asked, 0);
-	tell_parent(slot->parent, self, ending, true);
+	if (next_state) {
+		extras->next_state = NULL;
+		start_again(worker, slot, next_state);
+	} else {
+		tell_parent(slot->parent, worker->self, &extras->ending, true);
+	}
 }
 
 // The children are gone.
@@ -168,7 +204,7 @@ static void finish(struct worker *worker, struct slot *slot, const struct ending
 	if (comes_back) {
 		if (ending != &extras_of(slot)->ending)
 			slot->extras->ending = *ending;
-		go_into_limbo(slot, &slot->extras->ending);
+		go_into_limbo(worker, slot);
 	} else {
 		leave(worker, slot, ending);
 	}
@@ -184,9 +220,13 @@ static void end_children(struct extras *extras, uint32_t how)
 
 void life_end_rest(struct worker *worker, struct slot *slot)
 {
+	if (slot->flags & SLOT_FIBER)
+		fiber_destroy(worker, slot); // what it deferred may fail
 	struct ending ending = worker->ending;
 	worker->ending = (struct ending){0};
 	worker->stopping = worker->end_asked = false;
+	free(worker->end_reason); // of a noh_end() that came to nothing
+	worker->end_reason = NULL;
 
 	if (slot->extras) {
 		slot->extras->ending = ending;
@@ -210,13 +250,11 @@ void life_end(struct worker *worker, struct slot *slot, int why, int64_t code, c
 	if (trace_on)
 		trace_end(worker->self, slot->type, why, reason);
 
-	if (slot->flags & SLOT_FIBER) {
-		fiber_destroy(worker, slot);
-	} else if (why != NOH_WHY_KILLED) {
-		// Should it fail, turn_failed() goes on with the rest.
+	// Should it fail from here on, turn_failed() goes on with the rest.
+	worker->stopping = true;
+	if (!(slot->flags & SLOT_FIBER) && why != NOH_WHY_KILLED) {
 		struct noh_stopping stopping = {
 			.why = why, .reason = worker->ending.reason ? worker->ending.reason : ""};
-		worker->stopping = true;
 		turn_give(worker, slot, &noh_stopping_message, &stopping);
 	}
 	life_end_rest(worker, slot);
@@ -224,23 +262,30 @@ void life_end(struct worker *worker, struct slot *slot, int why, int64_t code, c
 
 void life_ending_asked(struct worker *worker, struct slot *slot)
 {
-	uint32_t how = ck_pr_load_32(&slot->ending) & 3;
+	uint32_t word = ck_pr_load_32(&slot->ending), how = word & ENDING_TREE;
+
+	// Taken; what is added from now on is another wish.
+	if (!swap_if_32(&slot->ending, word, 0)) // pairs with post_ending()
+		return;
 
 	switch (slot_state(slot)) {
 	case SLOT_ALIVE:
-		if (how == ENDING_KILL)
+		if (how & ENDING_KILL)
 			life_end(worker, slot, NOH_WHY_KILLED, 0, "killed");
 		else
 			life_end(worker, slot, NOH_WHY_SHUTDOWN, 0, "shutdown");
+		if (how != ENDING_TREE || slot_state(slot) != SLOT_ENDING)
+			break;
+		end_children(slot->extras, ENDING_TREE);
 		break;
 	case SLOT_ENDING:
-		if (how == ENDING_KILL && !slot->extras->ending.killed) {
-			slot->extras->ending.killed = true;
-			end_children(slot->extras, ENDING_KILL);
-		}
+		if (how & ENDING_KILL)
+			end_children(slot->extras, ENDING_TREE);
 		break;
 	case SLOT_LIMBO:
-		life_let_go(worker, slot);
+		// There is no life that could be killed; the place is the parent's.
+		if (how & ENDING_SHUTDOWN)
+			life_let_go(worker, slot);
 		break;
 	case SLOT_FREE:
 		break;
@@ -261,23 +306,6 @@ static void unlink_child(struct extras *extras, uint32_t index)
 	extras->child_count--;
 }
 
-void child_slot_free(uint64_t handle)
-{
-	struct slot *slot = &slot_table[handle_index(handle)];
-	if (!ck_pr_load_32(&slot->generation))
-		return; // its generations are used up: retired
-
-	struct worker *worker = this_worker;
-	struct noh_runtime *runtime = (struct noh_runtime *)ck_pr_load_ptr(&slot->runtime);
-	if (worker && worker->runtime == runtime) {
-		slot_give(&worker->slots, slot);
-		return;
-	}
-	struct slot_cache cache = {.depot = &runtime->slots};
-	slot_give(&cache, slot);
-	slot_flush(&cache);
-}
-
 // What the parent makes of it, if it still lives.
 static void hear_of_child(struct worker *worker, struct slot *slot, uint64_t child,
 			  struct child_ended *ended)
@@ -286,8 +314,12 @@ static void hear_of_child(struct worker *worker, struct slot *slot, uint64_t chi
 		guardian_child_ended(worker, slot, child, ended);
 		return;
 	}
-	if (watches_include(slot, child))
-		return; // its monitor tells it
+	if (watches_include(slot, child)) {
+		// Its monitor tells it; but whether it comes back is for this parent to say.
+		if (ended->in_limbo)
+			watches_tell(slot, child, ended);
+		return;
+	}
 
 	if (slot->type->accepts && accepts(slot->type, &noh_down_message)) {
 		// The handler may fail and not come back here: what it reads is scratch.
@@ -330,36 +362,22 @@ void life_child_ended(struct worker *worker, struct slot *slot, struct envelope 
 
 // ---- a place that is kept
 
-static void restart_now(struct worker *worker, struct slot *slot, void *state)
-{
-	struct extras *extras = extras_of(slot);
-
-	watchers_tell(slot, worker->self, &extras->ending, true, false);
-	extras->restarts++;
-	free(extras->last_failure);
-	extras->last_failure = extras->ending.reason;
-	extras->ending = (struct ending){0};
-	slot->state = state;
-	slot_set_state(slot, SLOT_ALIVE);
-	start(worker, slot);
-}
-
 void life_restart(struct worker *worker, struct slot *slot, void *state)
 {
-	if (!(slot->flags & SLOT_KEEPS_PLACE) || slot_state(slot) == SLOT_ENDING) {
+	if (!(slot->flags & SLOT_KEEPS_PLACE)) {
 		state_free(slot->type, state);
 		return;
 	}
-	if (slot_state(slot) == SLOT_ALIVE) {
-		life_end(worker, slot, NOH_WHY_FAILED, 0, "restarted by its parent");
-		if (slot_state(slot) != SLOT_LIMBO) {
-			// It waits for its children. Its parent will hear of the end and restart it
-			// then.
-			state_free(slot->type, state);
-			return;
-		}
+	if (slot_state(slot) == SLOT_LIMBO) {
+		start_again(worker, slot, state);
+		return;
 	}
-	restart_now(worker, slot, state);
+
+	// It lives, or still waits for its children: it starts again as soon as it has ended.
+	struct extras *extras = extras_of(slot);
+	state_free(slot->type, extras->next_state);
+	extras->next_state = state;
+	life_end(worker, slot, NOH_WHY_FAILED, 0, "restarted by its parent");
 }
 
 void life_let_go(struct worker *worker, struct slot *slot)

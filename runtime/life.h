@@ -14,7 +14,7 @@ void life_begin(struct worker *worker, struct slot *slot, struct envelope *envel
  * before it is gone. */
 void life_end(struct worker *worker, struct slot *slot, int why, int64_t code, const char *reason);
 
-/* What comes after noh_stopping. */
+/* What comes after noh_stopping; again, should what a fiber deferred fail. */
 void life_end_rest(struct worker *worker, struct slot *slot);
 
 /* The `ending` word was advanced for this tenant. */
@@ -30,8 +30,8 @@ void life_adopt(struct slot *parent, uint64_t child);
 void life_restart(struct worker *worker, struct slot *slot, void *state);
 void life_let_go(struct worker *worker, struct slot *slot);
 
-/* Spawns for the library itself, from anywhere and with any parent, at the worker of index `home` or
- * at ANY_WORKER. */
+/* Spawns for the library itself, from anywhere and with any parent, at the worker of index `home`
+ * or at ANY_WORKER. */
 noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *type,
 		   const void *state, const struct noh_spawn_options *options, uint64_t parent,
 		   int home);

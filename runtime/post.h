@@ -35,14 +35,12 @@ enum control {
 struct spawn {
 	const struct noh_actor_type *type;
 	void *state;
-	uint64_t parent;
 	const struct spawn_more *more; // rarely: what a plain spawn does not have
 };
 
 struct spawn_more {
 	const char *name;
 	uint64_t watcher, watch; // a monitor that is set before it runs
-	bool keeps_place;
 };
 
 struct child_ended {
@@ -103,8 +101,9 @@ void child_slot_free(uint64_t handle);
 /* Releases what is in an envelope after it was handled. */
 void envelope_release(struct envelope *envelope);
 
-/* Any thread. The ending word of an actor: killed, or shut down in order. */
-enum { ENDING_SHUTDOWN = 1, ENDING_KILL = 2 };
+/* Any thread. Adds to the ending word of an actor: shut down in order, killed. Both: killed with
+ * its whole tree, and for good. */
+enum { ENDING_SHUTDOWN = 1, ENDING_KILL = 2, ENDING_TREE = ENDING_SHUTDOWN | ENDING_KILL };
 void post_ending(uint64_t actor, uint32_t how);
 
 #endif

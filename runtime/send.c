@@ -188,17 +188,19 @@ void post_ending(uint64_t actor, uint32_t how)
 	if (!slot)
 		return;
 
-	// Only ever advances, and only to this handle's generation, so that it cannot hit a later
-	// tenant.
-	uint32_t wanted = handle_generation(actor) << 2 | how;
-	uint32_t present = ck_pr_load_32(&slot->ending);
-	while (present < wanted && ck_pr_load_32(&slot->generation) == handle_generation(actor)) {
+	// Only ever advances to this handle's generation, so that it cannot hit a later tenant.
+	uint32_t generation = handle_generation(actor), present = ck_pr_load_32(&slot->ending);
+	while (present >> ENDING_BITS <= generation &&
+	       ck_pr_load_32(&slot->generation) == generation) {
+		uint32_t wanted = generation << ENDING_BITS | how;
+		if (present >> ENDING_BITS == generation)
+			wanted |= present;
 		if (swap_if_32(&slot->ending, present,
 			       wanted)) // pairs with the turn's look between messages
 			break;
 		present = ck_pr_load_32(&slot->ending);
 	}
-	post_control(actor, CONTROL_WAKE, 0, NULL, 0);
+	post_control(actor, CONTROL_WAKE, this_worker ? this_worker->self : 0, NULL, 0);
 }
 
 void noh_stop(noh_actor actor)

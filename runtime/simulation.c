@@ -76,7 +76,7 @@ void simulation_idle(struct worker *worker)
 	runtime_log(runtime, NOH_ERROR,
 		    "nothing can happen any more: everybody waits, no timer runs");
 	runtime->status = 1;
-	post_ending(runtime->guardian, ENDING_KILL);
+	post_ending(runtime->guardian, ENDING_TREE);
 }
 
 static struct simulation *simulation_here(const char *call)

@@ -20,6 +20,7 @@
 
 enum {
 	SLOT_BITS = 26,
+	ENDING_BITS = 2,
 	SLOT_LIMIT = 1 << SLOT_BITS,
 	ANY_WORKER = -1, // of `home`
 };
@@ -45,7 +46,8 @@ struct slot {
 	uint32_t generation; // of the tenant; advanced by the last owner, read by every sender
 	uint8_t overloaded;  // ends its turns with mail left; written by the owner, read by senders
 	uint8_t kind;
-	int16_t home; // the worker that alone may run it, or ANY_WORKER
+	int16_t home;     // the worker that alone may run it, or ANY_WORKER
+	bool keeps_place; // for the parent; written by the spawner
 	struct noh_runtime *runtime;
 	uint32_t elder,
 		younger;       // siblings, by slot index: the parent's. In the free list: the next
@@ -59,10 +61,10 @@ struct slot {
 	struct envelope *saved; // newest of a ring of detached envelopes, or NULL
 	void *state;
 	const struct noh_actor_type *type; // NULL: nobody lives here
-	uint64_t parent;
-	struct extras *extras;   // made on first need
+	uint64_t parent;                   // written by the spawner
+	struct extras *extras;             // made on first need
 	struct slot *queue_next; // in a home queue, the inject queue or the throttled list
-	uint32_t ending;         // generation * 4 + how: killed or shut down; acts between messages
+	uint32_t ending;         // generation * 4 + ENDING_ bits; acts between messages
 	uint16_t flags;          // enum slot_state, and the SLOT_ flags
 	uint8_t throttle_step;   // how often in a row it was throttled
 };

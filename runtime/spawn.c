@@ -61,11 +61,9 @@ static const struct spawn_more *more_of(const struct noh_spawn_options *options,
 					uint64_t watch)
 {
 	struct spawn_more more = {.watcher = watcher, .watch = watch};
-	if (options) {
+	if (options)
 		more.name = options->name;
-		more.keeps_place = options->keeps_place;
-	}
-	if (!more.name && !more.keeps_place && !more.watch)
+	if (!more.name && !more.watch)
 		return NULL;
 	struct spawn_more *copy = must_allocate(sizeof(more));
 	*copy = more;
@@ -101,14 +99,15 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 		list_add(&extras->watches, (struct watch){watch, handle});
 	}
 
-	// Nobody who still runs the slot looks at these two while it is nobody's.
+	// Nobody who still runs the slot looks at these while it is nobody's.
 	ck_pr_store_ptr(&slot->runtime, runtime);
 	ck_pr_store_ptr(&slot->type, (void *)type);
+	ck_pr_store_64(&slot->parent, parent);
+	slot->keeps_place = options && options->keeps_place;
 	if (home != ANY_WORKER)
 		slot->home = (int16_t)home;
 	struct spawn spawn = {.type = type,
 			      .state = state_copy(type, state),
-			      .parent = parent,
 			      .more = more_of(options, worker ? worker->self : 0, watch)};
 	if (worker && parent == worker->self)
 		link_child(worker->running, handle);
@@ -165,21 +164,13 @@ int noh_restart(noh_actor child, const void *state)
 {
 	struct worker *worker = worker_of_call("noh_restart");
 	struct slot *slot = slot_if_alive(child.id);
-	if (!slot || !worker->running->extras)
-		return -ESRCH;
 
-	// Only a child's type and parent may be read here: they do not change while it has this
-	// handle.
-	for (uint32_t index = worker->running->extras->youngest; index;
-	     index = slot_table[index].elder) {
-		if (&slot_table[index] != slot)
-			continue;
-		const struct noh_actor_type *type =
-			(const struct noh_actor_type *)ck_pr_load_ptr(&slot->type);
-		struct restart restart = {.state = state_copy(type, state),
-					  .size = state_size(type)};
-		post_control(child.id, CONTROL_RESTART, worker->self, &restart, sizeof(restart));
-		return 0;
-	}
-	return -ESRCH;
+	// Of a child these may be read: they do not change until its parent gives its slot free.
+	if (!slot || ck_pr_load_64(&slot->parent) != worker->self || !slot->keeps_place)
+		return -ESRCH;
+	const struct noh_actor_type *type =
+		(const struct noh_actor_type *)ck_pr_load_ptr(&slot->type);
+	struct restart restart = {.state = state_copy(type, state), .size = state_size(type)};
+	post_control(child.id, CONTROL_RESTART, worker->self, &restart, sizeof(restart));
+	return 0;
 }

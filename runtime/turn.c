@@ -114,18 +114,19 @@ static void end_as_asked(struct worker *worker, struct slot *slot)
 static inline void done_with(struct worker *worker, struct slot *slot, struct envelope *envelope,
 			     enum noh_handled handled)
 {
-	worker->hand = NULL;
 	if (__builtin_expect(handled == NOH_FAILED, 0)) {
-		worker->hand = envelope;
 		turn_failed(worker);
 		return;
 	}
 	if (__builtin_expect(handled == NOH_NOT_UNDERSTOOD, 0))
 		not_understood(worker, slot, envelope);
-	if (__builtin_expect(envelope->ask != 0, 0) && post_kind(envelope) == POST_MESSAGE)
+	if (__builtin_expect(envelope->ask != 0, 0) && post_kind(envelope) == POST_MESSAGE) {
 		post_answer_error(envelope->sender, envelope->ask, -ENODATA,
 				  "returned without an answer");
-	scratch_end(&worker->scratch);
+		envelope->ask = 0;
+	}
+	scratch_end(&worker->scratch); // what was deferred may fail, with the message still in hand
+	worker->hand = NULL;
 	if (envelope->type >> POST_SHIFT || message_info(post_id(envelope))->holds)
 		envelope_release(envelope);
 	if (worker->hand_detached) {
@@ -194,11 +195,15 @@ static void control(struct worker *worker, struct slot *slot, struct envelope *e
 		break;
 	case CONTROL_WAKE:
 		// `ending` is looked at before each envelope; what else it may mean is that a fiber
-		// had yielded.
-		if (slot->flags & SLOT_FIBER)
+		// had yielded, or that a parent does not want the place kept.
+		if (slot_state(slot) == SLOT_LIMBO && envelope->sender == slot->parent)
+			life_let_go(worker, slot);
+		else if (slot->flags & SLOT_FIBER)
 			fiber_yielded(worker, slot);
 		break;
 	case CONTROL_STOP:
+		if (envelope->sender && envelope->sender == slot->parent)
+			life_let_go(worker, slot);
 		if (slot->flags & SLOT_FIBER)
 			fiber_stop_asked(worker, slot);
 		else
@@ -297,7 +302,7 @@ static inline void one(struct worker *worker, struct slot *slot, struct envelope
 
 static inline bool is_ending_asked(const struct slot *slot)
 {
-	return ck_pr_load_32(&slot->ending) >> 2 == ck_pr_load_32(&slot->generation);
+	return ck_pr_load_32(&slot->ending) >> ENDING_BITS == ck_pr_load_32(&slot->generation);
 }
 
 // The next envelope: saved mail first, if it is for a life that takes it.
@@ -453,7 +458,7 @@ void turn_failed(struct worker *worker)
 
 	scratch_end(&worker->scratch);
 	if (worker->stopping) {
-		noh_log(NOH_ERROR, "failed in noh_stopping: %s", worker->failure);
+		noh_log(NOH_ERROR, "failed while ending: %s", worker->failure);
 		worker->hand = NULL;
 		life_end_rest(worker, slot);
 		return;

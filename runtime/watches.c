@@ -31,6 +31,19 @@ static void unwatch(uint64_t self, const struct watch *watch)
 	post_control(watch->target, CONTROL_UNWATCH, self, &watcher, sizeof(watcher));
 }
 
+void watches_tell(struct slot *slot, uint64_t target, const struct child_ended *ended)
+{
+	uint64_t self = slot_handle(slot);
+	for (uint32_t i = 0; i < slot->extras->watches.count; i++) {
+		const struct watch *watch = &slot->extras->watches.at[i];
+		if (watch->target != target)
+			continue;
+		unwatch(self, watch);
+		post_down(self, watch->id, target, (int)ended->why, ended->code,
+			  ended->reason ? ended->reason : "", true);
+	}
+}
+
 void watches_drop(struct slot *slot)
 {
 	struct extras *extras = slot->extras;
@@ -38,10 +51,9 @@ void watches_drop(struct slot *slot)
 		unwatch(slot_handle(slot), &extras->watches.at[--extras->watches.count]);
 }
 
-void watchers_tell(struct slot *slot, uint64_t self, const struct ending *ending, bool restarting,
-		   bool gone)
+void watchers_tell(struct extras *extras, uint64_t self, const struct ending *ending,
+		   bool restarting, bool gone)
 {
-	struct extras *extras = slot->extras;
 	for (uint32_t i = extras->watchers.count; i-- > 0;) {
 		struct watcher *watcher = &extras->watchers.at[i];
 		if (!gone && watcher->until_gone)

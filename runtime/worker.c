@@ -43,7 +43,9 @@ noh_actor noh_sender(void)
 noh_actor noh_parent(void)
 {
 	struct worker *worker = worker_here();
-	return (noh_actor){worker && worker->running ? worker->running->parent : 0};
+	uint64_t parent = worker && worker->running ? worker->running->parent : 0;
+	// That everybody descends from the guardian is nobody's to know.
+	return (noh_actor){worker && parent == worker->runtime->guardian ? 0 : parent};
 }
 
 struct noh_runtime *noh_runtime(void)
