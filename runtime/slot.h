@@ -46,8 +46,7 @@ struct slot {
 	uint32_t generation; // of the tenant; advanced by the last owner, read by every sender
 	uint8_t overloaded;  // ends its turns with mail left; written by the owner, read by senders
 	uint8_t kind;
-	int16_t home;     // the worker that alone may run it, or ANY_WORKER
-	bool keeps_place; // for the parent; written by the spawner
+	int16_t home; // the worker that alone may run it, or ANY_WORKER
 	struct noh_runtime *runtime;
 	uint32_t elder,
 		younger;       // siblings, by slot index: the parent's. In the free list: the next
@@ -55,6 +54,7 @@ struct slot {
 	uint32_t throttled_by; // the overloaded receiver, by slot index; while it is throttled
 	uint32_t resume_us;    // when it may run all the same; microseconds, wrapping
 	uint32_t child_generation; // of the tenant that is linked as a child; the parent's
+	bool keeps_place;          // for the parent; written by the spawner
 
 	// The owner's line: whoever runs the slot. (`ending` is advanced by others.)
 	_Alignas(CACHE_LINE) struct mailbox_out out;
