@@ -32,8 +32,9 @@
 
 // The senders' side. Lies in another cache line than the owner's.
 struct mailbox_in {
-	void *head;            // newest envelope, bit 0: idle
-	struct envelope *stub; // the stub's `next`: this field stands in for an envelope
+	_Alignas(struct envelope) struct envelope
+		*stub; // the stub's `next`: this field stands in for an envelope
+	void *head;    // newest envelope, bit 0: idle
 };
 
 // The owner's side.

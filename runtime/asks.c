@@ -79,7 +79,10 @@ static void send_request(noh_actor to, uint64_t self, uint64_t ask, uint32_t id,
 	struct slot *slot = slot_of(to.id);
 
 	if (!slot || ck_pr_load_32(&slot->generation) != handle_generation(to.id)) {
-		dead_on_send(this_worker, to.id, info, body);
+		if (slot)
+			dead_on_send(this_worker, to.id, info, body);
+		else
+			message_drop_owned(info, body);
 		post_answer_error(self, ask, -ESRCH, "nobody there");
 		return;
 	}

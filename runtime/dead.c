@@ -15,6 +15,8 @@ void dead_count(struct noh_runtime *runtime, uint64_t to, uint64_t from,
 	struct worker *worker = this_worker;
 	if (worker)
 		worker->statistics.dead_letters++;
+	else if (runtime)
+		ck_pr_inc_64(&runtime->dead_letters_outside);
 	if (trace_on)
 		trace_dead(from, to, info, body, why);
 
@@ -31,8 +33,14 @@ void dead_count(struct noh_runtime *runtime, uint64_t to, uint64_t from,
 void dead_on_send(struct worker *worker, uint64_t to, const struct message_info *info,
 		  const void *body)
 {
-	dead_count(worker ? worker->runtime : NULL, to, worker ? worker->self : 0, info, body,
-		   "nobody there");
+	struct noh_runtime *runtime = worker ? worker->runtime : NULL;
+	struct slot *slot = slot_of(to);
+
+	// A plain thread's count where the receiver lived, unless that runtime has ended. (A
+	// retired slot would not know.)
+	if (!worker && ck_pr_load_32(&slot->generation))
+		runtime = (struct noh_runtime *)ck_pr_load_ptr(&slot->runtime);
+	dead_count(runtime, to, worker ? worker->self : 0, info, body, "nobody there");
 	message_drop_owned(info, body);
 }
 
@@ -131,7 +139,7 @@ void noh_subscribe_dead_letters(noh_actor subscriber)
 uint64_t noh_dead_letters(void)
 {
 	struct noh_runtime *runtime = worker_of_call("noh_dead_letters")->runtime;
-	uint64_t sum = 0;
+	uint64_t sum = ck_pr_load_64(&runtime->dead_letters_outside);
 	for (uint32_t i = 0; i < runtime->worker_count; i++)
 		sum += ck_pr_load_64(&runtime->workers[i]->statistics.dead_letters);
 	return sum;

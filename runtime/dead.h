@@ -5,7 +5,8 @@
 #include "runtime/message.h"
 #include "runtime/post.h"
 
-/* The sender found that the receiver is gone. Releases what the message would have taken. */
+/* The sender found that the receiver is gone: `to` is no one's any more, but was. Releases what the
+ * message would have taken. */
 void dead_on_send(struct worker *worker, uint64_t to, const struct message_info *info,
 		  const void *body);
 

@@ -61,7 +61,7 @@ static inline void message_copy(const struct message_info *info, void *block, co
 		message_copy_ends(block, body, size, 8);
 	} else if (size > 16 && size <= 32) {
 		message_copy_ends(block, body, size, 16);
-	} else {
+	} else if (size) { // without fields there may be no body
 		memcpy(block, body, size);
 	}
 }

@@ -144,6 +144,7 @@ void slot_depot_finish(struct slot_depot *depot)
 	while (depot->first) {
 		uint32_t index = depot->first;
 		depot->first = slot_table[index].elder;
+		ck_pr_store_ptr(&slot_table[index].runtime, NULL);
 		slot_table[index].elder = table_free;
 		table_free = index;
 	}
