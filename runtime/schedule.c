@@ -468,6 +468,20 @@ static uint64_t throttled_until(struct worker *worker)
 	return us > 0 ? worker->now_ns + (uint64_t)us * 1000 : worker->now_ns;
 }
 
+static void poll_without_waiting(struct worker *worker)
+{
+	struct reactor *reactor = worker->reactor;
+
+	if (worker->now_ns - ck_pr_load_64(&reactor->polled_ns) < SPIN_NS &&
+	    !reactor->ops->has_commands(reactor))
+		return;
+	if (reactor_try_hold(reactor)) {
+		ck_pr_store_64(&reactor->polled_ns, worker->now_ns);
+		reactor->ops->poll(reactor, 0, RING_SIZE);
+		reactor_release(reactor);
+	}
+}
+
 void park(struct worker *worker)
 {
 	struct noh_runtime *runtime = worker->runtime;
@@ -479,13 +493,7 @@ void park(struct worker *worker)
 		// Sleeping would cost more than it is worth.
 		for (int i = 0; i < 16; i++)
 			ck_pr_stall();
-		if (reactor_try_hold(reactor)) {
-			if (worker->now_ns - ck_pr_load_64(&reactor->polled_ns) > SPIN_NS) {
-				ck_pr_store_64(&reactor->polled_ns, worker->now_ns);
-				reactor->ops->poll(reactor, 0, RING_SIZE);
-			}
-			reactor_release(reactor);
-		}
+		poll_without_waiting(worker);
 		return;
 	}
 
@@ -499,6 +507,9 @@ void park(struct worker *worker)
 		// Claimed: the credit is ours; the ring will be spurious.
 		worker->searching = !clear_idle(worker);
 		worker->rescanned = true;
+		// Nobody else sees to commands, nor to the time while this worker looks in vain for
+		// work that it sees.
+		poll_without_waiting(worker);
 		return;
 	}
 
