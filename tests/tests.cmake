@@ -158,20 +158,18 @@ foreach(file IN LISTS bench_scripts)
 endforeach()
 
 # The program in README.md is one more sample, and what README.md says it prints is compared too.
-if(EXISTS ${PROJECT_SOURCE_DIR}/net/run.c)
-  set(readme_block ${PROJECT_SOURCE_DIR}/tests/support/readme_block.sh)
-  add_custom_command(
-    OUTPUT readme.c readme.expected
-    COMMAND ${readme_block} c > readme.c
-    COMMAND ${readme_block} > readme.expected
-    DEPENDS ${PROJECT_SOURCE_DIR}/README.md ${readme_block})
-  add_executable(readme readme.c readme.expected)
-  target_link_libraries(readme PRIVATE noh)
-  add_test(NAME samples/readme
-           COMMAND ${PROJECT_SOURCE_DIR}/tests/support/same_output.sh $<TARGET_FILE:readme>
-                   ${CMAKE_CURRENT_BINARY_DIR}/readme.expected)
-  set_test(samples/readme 60)
-endif()
+set(readme_block ${PROJECT_SOURCE_DIR}/tests/support/readme_block.sh)
+add_custom_command(
+  OUTPUT readme.c readme.expected
+  COMMAND ${readme_block} c > readme.c
+  COMMAND ${readme_block} > readme.expected
+  DEPENDS ${PROJECT_SOURCE_DIR}/README.md ${readme_block})
+add_executable(readme readme.c readme.expected)
+target_link_libraries(readme PRIVATE noh)
+add_test(NAME samples/readme
+         COMMAND ${PROJECT_SOURCE_DIR}/tests/support/same_output.sh $<TARGET_FILE:readme>
+                 ${CMAKE_CURRENT_BINARY_DIR}/readme.expected)
+set_test(samples/readme 60)
 
 # ---- the sources themselves, which no sanitizer changes ---------------------------------------
 
