@@ -192,12 +192,22 @@ static bool is_wanted(const struct envelope *envelope, const void *argument)
 	return false;
 }
 
-// False: its timer or connection does not vouch for it any more; it is gone.
+// Looked at when the fiber gets it, however long it was saved: a timer may have been cancelled, a
+// connection closed, a monitor ended.
+static bool is_still_valid(struct fiber *fiber, const struct envelope *envelope)
+{
+	if (post_kind(envelope) == POST_DOWN)
+		return watches_take(fiber->slot, envelope->ask);
+	if (post_kind(envelope) != POST_GATED || !envelope->ask)
+		return true;
+	struct gate *gate = (struct gate *)(uintptr_t)envelope->ask;
+	return gate->ops->admit(gate, envelope->body);
+}
+
+// False: it is not valid any more, and gone.
 static bool lend(struct fiber *fiber, struct envelope *envelope)
 {
-	struct gate *gate =
-		post_kind(envelope) == POST_GATED ? (struct gate *)(uintptr_t)envelope->ask : NULL;
-	if (gate && !gate->ops->admit(gate, envelope->body)) {
+	if (!is_still_valid(fiber, envelope)) {
 		envelope_release(envelope);
 		envelope_free(envelope);
 		return false;

@@ -271,12 +271,10 @@ static void other(struct worker *worker, struct slot *slot, struct envelope *env
 	case SLOT_ALIVE:
 		break;
 	}
-	if (kind == POST_DOWN && !watches_take(slot, envelope->ask)) {
-		drop(worker, envelope);
-		return;
-	}
 	if (slot->flags & SLOT_FIBER)
 		fiber_offer(worker, slot, envelope);
+	else if (kind == POST_DOWN && !watches_take(slot, envelope->ask))
+		drop(worker, envelope); // its monitor was ended
 	else if (kind == POST_ANSWER)
 		answer_to_handler(worker, slot, envelope);
 	else if (kind == POST_GATED)
