@@ -96,7 +96,7 @@ static void send_request(noh_actor to, uint64_t self, uint64_t ask, uint32_t id,
 		trace_send(self, to.id, info, envelope->body);
 	post(slot, envelope);
 	if (this_worker)
-		this_worker->budget--;
+		this_worker->credit--;
 }
 
 uint64_t asks_open(struct worker *worker, noh_actor to, const struct noh_message_type *request,
@@ -134,7 +134,6 @@ bool asks_take_answer(struct worker *worker, struct slot *slot, struct envelope 
 		outcome->err = -EPROTO;
 		outcome->text = "an answer of another type";
 	} else {
-		in->id = id;
 		in->type = &message_info(id)->type;
 		in->body = envelope->body;
 	}
@@ -251,7 +250,7 @@ static int answer(uint64_t asker, uint64_t ask, uint32_t id, const void *body)
 		trace_send(envelope->sender, asker, info, envelope->body);
 	post(slot, envelope);
 	if (this_worker)
-		this_worker->budget--;
+		this_worker->credit--;
 	return 0;
 }
 

@@ -36,9 +36,8 @@ void dead_on_send(struct worker *worker, uint64_t to, const struct message_info 
 	struct noh_runtime *runtime = worker ? worker->runtime : NULL;
 	struct slot *slot = slot_of(to);
 
-	// A plain thread's count where the receiver lived, unless that runtime has ended. (A
-	// retired slot would not know.)
-	if (!worker && ck_pr_load_32(&slot->generation))
+	// A plain thread's count where the receiver lived, unless that runtime has ended.
+	if (!worker)
 		runtime = (struct noh_runtime *)ck_pr_load_ptr(&slot->runtime);
 	dead_count(runtime, to, worker ? worker->self : 0, info, body, "nobody there");
 	message_drop_owned(info, body);

@@ -230,6 +230,8 @@ static void fill(struct message_info *info, uint32_t id, const struct noh_messag
 			!holds && field->kind != NOH_KIND_str && field->shape == NOH_SHAPE_plain;
 	}
 
+	if (info->flat && type->size <= 32 && type->size % sizeof(uint64_t) == 0)
+		info->words = (uint8_t)(type->size / sizeof(uint64_t) + 1);
 	info->type = (struct noh_message_type){
 		.abi = NOH_ABI,
 		.id = id,

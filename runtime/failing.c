@@ -53,7 +53,7 @@ void noh_end(int code, const char *reason)
 	struct worker *worker = worker_of_call("noh_end");
 	if (worker->end_asked)
 		return; // the first one counts
-	worker->end_asked = true;
+	worker->end_asked = worker->unusual = true;
 	worker->end_code = code;
 	worker->end_reason = reason && *reason ? strdup(reason) : NULL;
 }

@@ -380,7 +380,7 @@ void noh_yield(void)
 
 	// The turn ends before it sees this, so everybody else who is runnable comes first.
 	post_control(worker->self, CONTROL_WAKE, worker->self, NULL, 0);
-	worker->budget = worker->turn_left = 0;
+	end_turn_soon(worker);
 	wait(fiber, FIBER_YIELDS);
 }
 
@@ -404,5 +404,8 @@ int fiber_ask(struct worker *worker, noh_actor to, const struct noh_message_type
 
 struct scratch *scratch_here(struct worker *worker)
 {
-	return worker->fiber ? &worker->fiber->scratch : &worker->scratch;
+	if (worker->fiber)
+		return &worker->fiber->scratch;
+	worker->unusual = true;
+	return &worker->scratch;
 }

@@ -112,7 +112,7 @@ static void tell_parent(uint64_t parent, uint64_t self, const struct ending *end
 void child_slot_free(uint64_t handle)
 {
 	struct slot *slot = &slot_table[handle_index(handle)];
-	if (!ck_pr_load_32(&slot->generation))
+	if (ck_pr_load_32(&slot->generation) > GENERATION_MASK)
 		return; // its generations are used up: retired
 
 	struct worker *worker = this_worker;

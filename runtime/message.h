@@ -16,6 +16,7 @@ struct message_info {
 	struct noh_message_type type;
 
 	bool flat;     // its bytes are all of it: a memcpy copies it, and nothing is to be released
+	uint8_t words; // flat, and this many words of 8 bytes, at most 4, plus 1; else 0
 	bool holds;    // has bytes or owned somewhere: its copies must be released
 	uint8_t align; // of its struct
 } __attribute__((aligned(64)));
@@ -38,6 +39,22 @@ void message_deep_release(const struct message_info *info, const void *body);
 static inline size_t message_size(const struct message_info *info, const void *body)
 {
 	return info->flat ? info->type.size : message_deep_size(info, body);
+}
+
+/* For info->words > 0. Word by word, as the sender has just written them: a wider load that spans
+ * two stores still under way would have to wait for both. */
+static inline void message_copy_words(const struct message_info *info, void *block,
+				      const void *body)
+{
+	uint32_t words = info->words - 1u;
+	uint64_t *to = (uint64_t *)block;
+	const char *from = (const char *)body;
+
+	for (uint32_t i = 0; i < 4; i++) {
+		if (i == words)
+			return;
+		memcpy(&to[i], from + i * sizeof(*to), sizeof(*to));
+	}
 }
 
 static inline void message_copy_ends(void *block, const void *body, size_t size, size_t end)

@@ -73,7 +73,16 @@ static inline uint32_t post_id(const struct envelope *envelope)
 /* Any thread. Puts an envelope, filled in, into the mailbox and makes the receiver run. */
 static inline void post(struct slot *slot, struct envelope *envelope)
 {
-	if (mailbox_push(&slot->in, envelope))
+	if (!mailbox_push(&slot->in, envelope))
+		return;
+
+	// The usual case of schedule(): the receiver runs next on this worker.
+	struct worker *worker = this_worker;
+	if (__builtin_expect(worker && ck_pr_load_ptr(&slot->runtime) == worker->runs_at_once &&
+				     slot->home == ANY_WORKER && !ck_pr_load_ptr(&worker->next),
+			     1))
+		store_release(&worker->next, slot); // pairs with steal_next()
+	else
 		schedule(slot);
 }
 

@@ -32,7 +32,7 @@ enum {
 	WORTH_WAKING_NS = 200 * 1000,
 	BUSY_NS = 1000 * 1000,
 	NEXT_MOST = 3,     // runs of the next slot in a row while the ring waits
-	INJECT_EVERY = 61, // turns between looks at the inject queue while there is other work
+	INJECT_EVERY = 16, // looks at the queues between those at the inject queue first
 	THROTTLE_LEAST_US = 2,
 	THROTTLE_STEPS = 8,  // doublings: to about 0.5 ms
 	SPIN_NS = 20 * 1000, // a throttled actor due within this is waited for awake
@@ -326,12 +326,8 @@ static struct slot *take_own(struct worker *worker)
 	if (worker->tick % 2 == 0 && (slot = take_home(worker)))
 		return slot;
 
-	// The next slot, unless it has been used so often that the ring would starve.
-	if (worker->next_in_a_row < NEXT_MOST && (slot = take_next(worker))) {
-		worker->next_in_a_row++;
-		return slot;
-	}
-	worker->next_in_a_row = 0;
+	// The next slot has been used so often that the ring would starve, or is empty.
+	worker->next_runs = NEXT_MOST;
 	if ((slot = ring_take(&worker->ring)))
 		return slot;
 
@@ -389,6 +385,7 @@ static bool start_searching(struct worker *worker)
 		return false;
 	ck_pr_inc_32(&runtime->searching);
 	worker->searching = true;
+	worker->next_runs = 0;
 	return true;
 }
 
@@ -420,6 +417,8 @@ struct slot *find_work(struct worker *worker)
 		slot = steal(worker);
 	if (!slot)
 		return NULL;
+	if (__builtin_expect(!worker->rescanned && !worker->searching, 1))
+		return slot;
 
 	// Pushers may have trusted in this search: what is left may be worth another. The search of
 	// one that was about to park went on after it had given back its credit.
@@ -507,6 +506,7 @@ void park(struct worker *worker)
 		// Claimed: the credit is ours; the ring will be spurious.
 		worker->searching = !clear_idle(worker);
 		worker->rescanned = true;
+		worker->next_runs = 0;
 		// Nobody else sees to commands, nor to the time while this worker looks in vain for
 		// work that it sees.
 		poll_without_waiting(worker);
@@ -526,5 +526,6 @@ void park(struct worker *worker)
 	reactor_release(reactor);
 
 	worker->searching = !clear_idle(worker);
+	worker->next_runs = 0; // what is found first must settle the credit
 	watchdog_notice(runtime);
 }

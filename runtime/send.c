@@ -14,31 +14,28 @@
 // its consumer.
 static inline void count_send(struct worker *worker, struct slot *slot)
 {
-	if (!worker)
-		return;
-	worker->budget--;
+	worker->credit--;
 	if (__builtin_expect(ck_pr_load_8(&slot->overloaded), 0) && slot != worker->running) {
 		worker->throttle = true;
 		worker->throttled_by = slot;
-		worker->budget = 0;
-		worker->turn_left = 0;
+		end_turn_soon(worker);
 	}
 }
 
-int noh_send_type(noh_actor to, const struct noh_message_type *type, const void *body)
+// Any message, from any thread.
+static __attribute__((noinline)) int send_any(noh_actor to, uint32_t id, const void *body)
 {
-	uint32_t id = noh_message_id(type);
 	const struct message_info *info = message_info(id);
 	struct worker *worker = this_worker;
 	struct slot *slot = slot_of(to.id);
 
-	if (__builtin_expect(!worker, 0) && recorder_here())
+	if (!worker && recorder_here())
 		return recorder_send(to, info, body);
-	if (__builtin_expect(!slot, 0)) {
+	if (!slot) {
 		message_drop_owned(info, body);
 		return -EINVAL;
 	}
-	if (__builtin_expect(ck_pr_load_32(&slot->generation) != handle_generation(to.id), 0)) {
+	if (ck_pr_load_32(&slot->generation) != handle_generation(to.id)) {
 		dead_on_send(worker, to.id, info, body);
 		return 0;
 	}
@@ -51,6 +48,29 @@ int noh_send_type(noh_actor to, const struct noh_message_type *type, const void 
 	message_copy(info, envelope->body, body);
 	if (__builtin_expect(trace_on, 0))
 		trace_send(envelope->sender, to.id, info, envelope->body);
+	post(slot, envelope);
+	if (worker)
+		count_send(worker, slot);
+	return 0;
+}
+
+int noh_send_type(noh_actor to, const struct noh_message_type *type, const void *body)
+{
+	uint32_t id = noh_message_id(type);
+	const struct message_info *info = message_info(id);
+	struct worker *worker = this_worker;
+	struct slot *slot = slot_if_alive(to.id);
+
+	// The usual message: a few words, from an actor to one that is there.
+	if (__builtin_expect(!slot || !worker || !info->words || trace_on, 0))
+		return send_any(to, id, body);
+
+	struct envelope *envelope = (struct envelope *)pool_take(POOL_64, 0);
+	envelope->tenant = handle_generation(to.id) | (uint32_t)POOL_64 << GENERATION_BITS;
+	envelope->sender = worker->self;
+	envelope->type = id;
+	envelope->ask = 0;
+	message_copy_words(info, envelope->body, body);
 	post(slot, envelope);
 	count_send(worker, slot);
 	return 0;

@@ -43,6 +43,8 @@ static bool grow(void)
 		fprintf(stderr, "noh: out of memory for actors: %s\n", strerror(errno));
 		abort();
 	}
+	if (!slot_table_end)
+		slot_table[0].generation = UINT32_MAX; // nobody's: its handle would be 0
 	// Pairs with slot_of(): a handle that names a new slot was made after this.
 	store_release_32(&slot_table_end, slot_table_end + GROW_BY);
 	return true;
@@ -157,6 +159,6 @@ bool slot_advance(struct slot *slot)
 	uint32_t generation = slot->generation;
 	// The senders' check is only a short cut, so it needs no order: what slips through is found
 	// by its generation.
-	ck_pr_store_32(&slot->generation, (generation + 1) & GENERATION_MASK);
+	ck_pr_store_32(&slot->generation, generation + 1);
 	return generation < GENERATION_MASK;
 }

@@ -43,8 +43,10 @@ enum slot_kind {
 struct slot {
 	// The senders' line.
 	_Alignas(CACHE_LINE) struct mailbox_in in;
-	uint32_t generation; // of the tenant; advanced by the last owner, read by every sender
-	uint8_t overloaded;  // ends its turns with mail left; written by the owner, read by senders
+	// Of the tenant; advanced by the last owner, read by every sender. Out of the handles'
+	// range: nobody can live here any more.
+	uint32_t generation;
+	uint8_t overloaded; // ends its turns with mail left; written by the owner, read by senders
 	uint8_t kind;
 	int16_t home; // the worker that alone may run it, or ANY_WORKER
 	struct noh_runtime *runtime;
@@ -113,10 +115,9 @@ static inline uint64_t slot_handle(const struct slot *slot)
  * was never a handle. */
 static inline struct slot *slot_of(uint64_t handle)
 {
-	uint32_t index = handle_index(handle);
-	if (__builtin_expect(!handle_generation(handle) ||
-				     handle >> (SLOT_BITS + GENERATION_BITS) ||
-				     index >= ck_pr_load_32(&slot_table_end),
+	// The node's bits are above the index: with any of them set it is no index of this table.
+	uint64_t index = handle >> GENERATION_BITS;
+	if (__builtin_expect(!handle_generation(handle) || index >= ck_pr_load_32(&slot_table_end),
 			     0))
 		return NULL;
 	return &slot_table[index];
@@ -126,10 +127,13 @@ static inline struct slot *slot_of(uint64_t handle)
  */
 static inline struct slot *slot_if_alive(uint64_t handle)
 {
-	struct slot *slot = slot_of(handle);
-	if (slot && ck_pr_load_32(&slot->generation) == handle_generation(handle))
-		return slot;
-	return NULL;
+	uint64_t index = handle >> GENERATION_BITS;
+	if (__builtin_expect(index >= ck_pr_load_32(&slot_table_end), 0))
+		return NULL;
+	struct slot *slot = &slot_table[index];
+	if (__builtin_expect(ck_pr_load_32(&slot->generation) != handle_generation(handle), 0))
+		return NULL;
+	return slot;
 }
 
 static inline enum slot_state slot_state(const struct slot *slot)

@@ -122,7 +122,7 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 	memcpy(envelope->body, &spawn, sizeof(spawn));
 	if (worker) {
 		worker->statistics.spawned++;
-		worker->budget--;
+		worker->credit--;
 	}
 	if (trace_on)
 		trace_spawn(envelope->sender, handle, type, options ? options->name : NULL);

@@ -37,7 +37,7 @@ void look_at_clock(struct worker *worker)
 {
 	uint64_t now_ns = runtime_now_ns(worker->runtime);
 	uint64_t passed = now_ns - worker->now_ns;
-	uint32_t turns = worker->turns_since ? worker->turns_since : 1;
+	uint64_t turns = worker->statistics.turns - worker->turns_before;
 
 	// Slow messages shorten the quantum at once; fast ones lengthen it step by step.
 	uint64_t quantum =
@@ -47,38 +47,31 @@ void look_at_clock(struct worker *worker)
 	worker->quantum = quantum < 1              ? 1
 			  : quantum > QUANTUM_MOST ? QUANTUM_MOST
 						   : (int32_t)quantum;
-	worker->until_look = worker->quantum;
+	worker->credit = worker->quantum;
 
-	ck_pr_store_64(&worker->turn_ns, (worker->turn_ns * 7 + passed / turns) / 8);
+	ck_pr_store_64(&worker->turn_ns, (worker->turn_ns * 7 + passed / (turns ? turns : 1)) / 8);
 	ck_pr_store_64(&worker->now_ns, now_ns);
-	worker->turns_since = 0;
+	worker->turns_before = worker->statistics.turns;
 }
 
-static void grant(struct worker *worker)
+static inline void grant(struct worker *worker)
 {
-	worker->granted =
-		worker->turn_left < worker->until_look ? worker->turn_left : worker->until_look;
-	worker->budget = worker->granted;
-}
-
-static void settle_budget(struct worker *worker)
-{
-	int32_t used = worker->granted - worker->budget;
-	worker->granted = worker->budget = 0;
-	worker->until_look -= used;
-	worker->turn_left -= used;
+	worker->granted_at = worker->credit;
+	worker->floor = worker->credit > worker->turn_left ? worker->credit - worker->turn_left : 0;
 }
 
 // What was granted is used up. True: the turn may go on.
 static bool grant_more(struct worker *worker)
 {
-	settle_budget(worker);
+	worker->turn_left -= worker->granted_at - worker->credit;
 	if (worker->throttle || worker->turn_left <= 0)
 		return false;
-	if (worker->until_look <= 0) {
+	if (worker->credit <= 0) {
 		look_at_clock(worker);
-		if (worker->now_ns - worker->turn_began_ns > TURN_NS)
+		if (worker->now_ns - worker->turn_began_ns > TURN_NS) {
+			worker->turn_left = 0;
 			return false;
+		}
 	}
 	grant(worker);
 	return true;
@@ -110,33 +103,6 @@ static void end_as_asked(struct worker *worker, struct slot *slot)
 	free(reason);
 }
 
-// After a handler has returned.
-static inline void done_with(struct worker *worker, struct slot *slot, struct envelope *envelope,
-			     enum noh_handled handled)
-{
-	if (__builtin_expect(handled == NOH_FAILED, 0)) {
-		turn_failed(worker);
-		return;
-	}
-	if (__builtin_expect(handled == NOH_NOT_UNDERSTOOD, 0))
-		not_understood(worker, slot, envelope);
-	if (__builtin_expect(envelope->ask != 0, 0) && post_kind(envelope) == POST_MESSAGE) {
-		post_answer_error(envelope->sender, envelope->ask, -ENODATA,
-				  "returned without an answer");
-		envelope->ask = 0;
-	}
-	scratch_end(&worker->scratch); // what was deferred may fail, with the message still in hand
-	worker->hand = NULL;
-	if (envelope->type >> POST_SHIFT || message_info(post_id(envelope))->holds)
-		envelope_release(envelope);
-	if (worker->hand_detached) {
-		worker->hand_detached = false;
-		envelope_free(envelope);
-	}
-	if (__builtin_expect(worker->end_asked, 0))
-		end_as_asked(worker, slot);
-}
-
 static void drop(struct worker *worker, struct envelope *envelope)
 {
 	envelope_release(envelope);
@@ -146,15 +112,49 @@ static void drop(struct worker *worker, struct envelope *envelope)
 	}
 }
 
-static void to_handler(struct worker *worker, struct slot *slot, struct envelope *envelope)
+static __attribute__((noinline)) void done_otherwise(struct worker *worker, struct slot *slot,
+						     struct envelope *envelope,
+						     enum noh_handled handled)
+{
+	worker->unusual = false;
+	if (handled == NOH_FAILED) {
+		turn_failed(worker);
+		return;
+	}
+	if (handled == NOH_NOT_UNDERSTOOD)
+		not_understood(worker, slot, envelope);
+	if (post_kind(envelope) == POST_MESSAGE && envelope->ask) {
+		post_answer_error(envelope->sender, envelope->ask, -ENODATA,
+				  "returned without an answer");
+		envelope->ask = 0;
+	}
+	scratch_end(&worker->scratch); // what was deferred may fail, with the message still in hand
+	worker->hand = NULL;
+	drop(worker, envelope);
+	if (worker->end_asked)
+		end_as_asked(worker, slot);
+}
+
+// After a handler has returned: mostly there is nothing left to do.
+static inline void done_with(struct worker *worker, struct slot *slot, struct envelope *envelope,
+			     const struct message_info *info, enum noh_handled handled)
+{
+	if (__builtin_expect(
+		    handled != NOH_HANDLED || worker->unusual || envelope->ask || info->holds, 0))
+		done_otherwise(worker, slot, envelope, handled);
+	else
+		worker->hand = NULL;
+}
+
+static inline void to_handler(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	uint32_t id = post_id(envelope);
-	struct noh_delivery in = {
-		.id = id, .type = &message_info(id)->type, .body = envelope->body};
+	const struct message_info *info = message_info(id);
+	struct noh_delivery in = {.id = id, .type = &info->type, .body = envelope->body};
 
 	worker->hand = envelope;
 	worker->statistics.messages++;
-	done_with(worker, slot, envelope, slot->type->receive(slot->state, &in));
+	done_with(worker, slot, envelope, info, slot->type->receive(slot->state, &in));
 }
 
 static void answer_to_handler(struct worker *worker, struct slot *slot, struct envelope *envelope)
@@ -168,7 +168,8 @@ static void answer_to_handler(struct worker *worker, struct slot *slot, struct e
 	}
 	worker->hand = envelope;
 	worker->statistics.messages++;
-	done_with(worker, slot, envelope, slot->type->receive(slot->state, &in));
+	enum noh_handled handled = slot->type->receive(slot->state, &in);
+	done_otherwise(worker, slot, envelope, handled);
 }
 
 static void gated_to_handler(struct worker *worker, struct slot *slot, struct envelope *envelope)
@@ -300,7 +301,9 @@ static inline void one(struct worker *worker, struct slot *slot, struct envelope
 
 static inline bool is_ending_asked(const struct slot *slot)
 {
-	return ck_pr_load_32(&slot->ending) >> ENDING_BITS == ck_pr_load_32(&slot->generation);
+	uint32_t ending = ck_pr_load_32(&slot->ending); // of this tenant, or a former one, or none
+	return __builtin_expect(ending != 0, 0) &&
+	       ending >> ENDING_BITS == ck_pr_load_32(&slot->generation);
 }
 
 // The next envelope: saved mail first, if it is for a life that takes it.
@@ -308,7 +311,7 @@ static inline struct envelope *next_envelope(struct worker *worker, struct slot 
 {
 	if (__builtin_expect(slot->saved != NULL, 0) &&
 	    (slot->flags & (SLOT_STATE_MASK | SLOT_FIBER)) == SLOT_ALIVE) {
-		worker->hand_detached = true;
+		worker->hand_detached = worker->unusual = true;
 		return saved_take(slot);
 	}
 	return mailbox_take(&slot->in, &slot->out);
@@ -334,10 +337,8 @@ static inline void run_turn_ends(struct worker *worker)
 	}
 }
 
-static void end_turn(struct worker *worker)
+static inline void end_turn(struct worker *worker)
 {
-	settle_budget(worker);
-	worker->turns_since++;
 	worker->running = NULL;
 	worker->self = 0;
 	worker->throttle = false;
@@ -360,12 +361,8 @@ static void leave_with_mail(struct worker *worker, struct slot *slot)
 	if (!ck_pr_load_8(&slot->overloaded) && !mailbox_seems_empty(&slot->out) &&
 	    worker->turn_left <= 0 && !worker->throttle)
 		ck_pr_store_8(&slot->overloaded, 1);
-	settle_budget(worker);
-	worker->turns_since++;
-	worker->running = NULL;
-	worker->self = 0;
 	reschedule(worker, slot);
-	worker->throttle = false;
+	end_turn(worker);
 }
 
 static void go_on(struct worker *worker, struct slot *slot)
@@ -396,7 +393,7 @@ static void go_on(struct worker *worker, struct slot *slot)
 			continue;
 		}
 		one(worker, slot, envelope);
-		if (--worker->budget <= 0 && !grant_more(worker))
+		if (--worker->credit <= worker->floor && !grant_more(worker))
 			break;
 	}
 	run_turn_ends(worker);
@@ -477,7 +474,7 @@ void turn_resume_after_failure(struct worker *worker)
 {
 	struct slot *slot = worker->running;
 	turn_failed(worker);
-	if (--worker->budget > 0 || grant_more(worker)) {
+	if (--worker->credit > worker->floor || grant_more(worker)) {
 		go_on(worker, slot);
 		return;
 	}

@@ -68,7 +68,8 @@ int worker_create(struct noh_runtime *runtime, uint32_t index, struct worker **r
 	worker->runtime = runtime;
 	worker->index = index;
 	worker->slots.depot = &runtime->slots;
-	worker->quantum = worker->until_look = FIRST_QUANTUM;
+	worker->quantum = worker->credit = FIRST_QUANTUM;
+	worker->runs_at_once = runtime->simulation ? NULL : runtime;
 	pthread_mutex_init(&worker->home.lock, NULL);
 	random_init(&worker->random, runtime->seed + index);
 	stack_cache_init(&worker->stacks, &runtime->stacks);
@@ -145,12 +146,12 @@ static void run_simulated(struct worker *worker)
 static void run_real(struct worker *worker)
 {
 	for (;;) {
-		if (worker->until_look <= 0) {
+		if (__builtin_expect(worker->credit <= 0, 0)) {
 			look_at_clock(worker);
 			poll_now_and_then(worker);
 		}
-		struct slot *slot = find_work(worker);
-		if (slot)
+		struct slot *slot = take_next_soon(worker);
+		if (slot || (slot = find_work(worker)))
 			turn(worker, slot);
 		else if (ck_pr_load_32(&worker->runtime->ended))
 			return;

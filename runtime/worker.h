@@ -24,6 +24,7 @@ struct statistics {
 struct worker {
 	// Constant while the runtime runs.
 	struct noh_runtime *runtime;
+	struct noh_runtime *runs_at_once; // the same, but NULL if it is simulated
 	uint32_t index;
 	struct reactor *reactor;
 	pthread_t thread;
@@ -32,10 +33,12 @@ struct worker {
 	struct slot *running;
 	uint64_t self;
 	struct envelope *hand; // the message being handled; NULL between messages
-	int32_t budget;        // what is left of `granted`: received and sent messages count
-	int32_t granted;
-	int32_t turn_left;  // of the turn's budget, `granted` included
-	bool hand_detached; // it came from the saved list: freed after it was handled
+	int32_t credit;        // messages, received and sent, until the clock is looked at
+	int32_t floor;         // the turn has used up its grant when `credit` is down to this
+	int32_t granted_at;    // what `credit` was when the grant was made
+	int32_t turn_left;     // of the turn's budget, this grant included
+	bool unusual; // what a returning handler leaves to be done: the next three, or scratch
+	bool hand_detached; // the message in hand came from the saved list: freed after it
 	bool throttle;      // a message was sent to an overloaded actor
 	bool end_asked;     // noh_end() was called
 	bool stopping;      // noh_stopping is being handled: `ending` says of what
@@ -57,8 +60,7 @@ struct worker {
 	uint64_t now_ns; // when the clock was last looked at
 	uint64_t turn_began_ns;
 	int32_t quantum;        // messages between two looks
-	int32_t until_look;     // what is left of it
-	uint32_t turns_since;   // turns since the last look
+	uint64_t turns_before;  // statistics.turns at the last look
 	uint64_t turn_ns;       // moving average
 	uint64_t busy_since_ns; // the queue has not been empty since; 0: it was
 
@@ -67,7 +69,7 @@ struct worker {
 	struct slot_list throttled;
 	struct slot_cache slots;
 	struct random random;
-	uint32_t next_in_a_row; // runs of the next slot without one of the ring
+	int32_t next_runs; // how often the next slot may still run before the others' turn
 	uint32_t tick;
 	bool searching; // holds a search credit
 	bool rescanned; // was about to park and saw work: has searched, though without a credit
@@ -104,6 +106,15 @@ void worker_run(struct worker *worker);
 void schedule(struct slot *slot);
 /* The worker's own thread: puts a slot that has just had its turn back into the queue. */
 void reschedule(struct worker *worker, struct slot *slot);
+/* The worker's own thread. The actor woken last, if it is its turn. */
+static inline struct slot *take_next_soon(struct worker *worker)
+{
+	if (worker->next_runs <= 0 || !ck_pr_load_ptr(&worker->next))
+		return NULL;
+	worker->next_runs--;
+	return (struct slot *)exchange(&worker->next, NULL); // pairs with steal_next()
+}
+
 /* The worker's own thread. NULL: nothing to do anywhere that this worker may take now. */
 struct slot *find_work(struct worker *worker);
 /* Waits until there may be work, polling the reactor. */
@@ -112,6 +123,13 @@ void park(struct worker *worker);
 void wake_everybody(struct noh_runtime *runtime);
 
 // ---- turn.c
+
+/* The running turn ends when its handler returns, or the fiber waits. */
+static inline void end_turn_soon(struct worker *worker)
+{
+	worker->turn_left = 0;
+	worker->floor = INT32_MAX;
+}
 
 /* Runs an actor that is scheduled until its mail or its budget is used up. */
 void turn(struct worker *worker, struct slot *slot);

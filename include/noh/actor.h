@@ -41,11 +41,11 @@ struct noh_outcome {
 
 /* One message as a handler or a fiber gets it. */
 struct noh_delivery {
-	uint32_t id;       // of the message's type
-	uint32_t asked_id; // with `outcome`: of the request's type
-	const struct noh_message_type *type;
-	const void *body;                  // NULL when `outcome` is an error
-	const struct noh_outcome *outcome; // set when this is the answer to an ask, else NULL
+	uint32_t id;       // of the message's type; 0 when this is the outcome of an ask
+	uint32_t asked_id; // of the request's type then, else 0
+	const struct noh_message_type *type; // of the body
+	const void *body;                    // NULL when `outcome` is an error
+	const struct noh_outcome *outcome;   // set when this is the answer to an ask, else NULL
 };
 
 /* What a type of actors may take up. Zero means the default. */
@@ -207,7 +207,7 @@ uint64_t noh_dead_letters(void);
 /* True if the delivery is a plain message of this type. */
 static inline bool noh_matches(const struct noh_delivery *in, const struct noh_message_type *type)
 {
-	return !in->outcome && in->id == noh_message_id(type);
+	return in->id == noh_message_id(type);
 }
 
 const char *noh_vformat(const char *format, va_list arguments);

@@ -257,8 +257,8 @@ Test(dispatch, calls_the_handler_of_an_answer_by_what_was_asked)
 {
 	struct clerk clerk = {0};
 	struct balance balance = {.cents = 7};
-	struct noh_delivery delivery = {.id = balance_message.id,
-					.asked_id = get_balance_message.id,
+	struct noh_delivery delivery = {.asked_id = get_balance_message.id,
+					.type = &balance_message,
 					.body = &balance,
 					.outcome = &(struct noh_outcome){0}};
 
@@ -281,8 +281,8 @@ Test(dispatch, does_not_take_one_for_the_other)
 	cr_expect_eq(receive(&clerk,
 			     (struct noh_delivery){.id = get_balance_message.id, .body = &deposit}),
 		     NOH_NOT_UNDERSTOOD);
-	cr_expect_eq(receive(&clerk, (struct noh_delivery){.id = deposit_message.id,
-							   .asked_id = deposit_message.id,
+	cr_expect_eq(receive(&clerk, (struct noh_delivery){.asked_id = deposit_message.id,
+							   .type = &deposit_message,
 							   .body = &deposit,
 							   .outcome = &(struct noh_outcome){0}}),
 		     NOH_NOT_UNDERSTOOD);

@@ -131,8 +131,8 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 	{                                                                                          \
 		NOH_TRY                                                                            \
 		{                                                                                  \
-			uint32_t noh_told = noh_in->outcome ? 0 : noh_in->id;                      \
-			uint32_t noh_asked = noh_in->outcome ? noh_in->asked_id : 0;               \
+			uint32_t noh_told = noh_in->id;                                            \
+			uint32_t noh_asked = noh_in->asked_id;                                     \
 			NOH_EACH(NOH_DISPATCH, type, __VA_ARGS__)                                  \
 			(void)noh_told;                                                            \
 			(void)noh_asked;                                                           \
