@@ -333,7 +333,7 @@ BOTH(accepts_all_of_many)
 	for (int i = 0; i < MANY; i++)
 		noh_check(noh_as(noh_receive(PATIENCE_MS, noh_tcp_opened), noh_tcp_opened));
 	for (int i = 0; i < MANY; i++) {
-		char text[16];
+		char text[24];
 		snprintf(text, sizeof(text), "number %d", i);
 		writes(conns[i], text);
 		reads_text(conns[i], text);
