@@ -1,0 +1,188 @@
+/* What a session has for its client, in two rings: what waits, and what is in flight. Knows no
+ * actors and no sockets.
+ *
+ * In flight the packet ids follow one another, so that an acknowledgement finds its message by a
+ * subtraction. What was acknowledged out of order keeps its place until all before it are. */
+#include "broker/outbox.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "broker/table.h"
+
+enum { SMALLEST_ROOM = 8, IDS = 65535 };
+
+static struct outbox_message *place_at(const struct outbox_ring *ring, uint32_t index)
+{
+	return &ring->at[(ring->first + index) & (ring->room - 1)];
+}
+
+static void fit(struct outbox_ring *ring, uint32_t room)
+{
+	struct outbox_message *at = resized(NULL, room, sizeof(*at));
+
+	for (uint32_t i = 0; i < ring->count; i++)
+		at[i] = *place_at(ring, i);
+	free(ring->at);
+	*ring = (struct outbox_ring){.at = at, .room = room, .count = ring->count};
+}
+
+static void append(struct outbox_ring *ring, const struct outbox_message *message)
+{
+	if (ring->count == ring->room)
+		fit(ring, ring->room ? ring->room * 2 : SMALLEST_ROOM);
+	*place_at(ring, ring->count++) = *message;
+}
+
+static void drop_first(struct outbox_ring *ring)
+{
+	ring->first = (ring->first + 1) & (ring->room - 1);
+	ring->count--;
+	if (!ring->count) {
+		free(ring->at);
+		*ring = (struct outbox_ring){0};
+	} else if (ring->room > 8 * SMALLEST_ROOM && ring->count < ring->room / 8) {
+		fit(ring, ring->room / 4);
+	}
+}
+
+static void drop_body(struct outbox *outbox, struct outbox_message *message)
+{
+	outbox->bytes -= message->body.size;
+	if (message->body.owner)
+		noh_bytes_drop(message->body);
+	else
+		free((void *)message->body.at);
+	message->body = (noh_bytes){0};
+}
+
+static uint16_t id_after(uint16_t id)
+{
+	return id == IDS ? 1 : (uint16_t)(id + 1);
+}
+
+/* QoS 0 ends with being sent. */
+static void forget_handed_out(struct outbox *outbox)
+{
+	if (!outbox->hands_out)
+		return;
+	outbox->hands_out = false;
+	drop_body(outbox, place_at(&outbox->waiting, 0));
+	drop_first(&outbox->waiting);
+}
+
+bool outbox_add(struct outbox *outbox, const struct outbox_limits *limits,
+		const struct outbox_message *message)
+{
+	forget_handed_out(outbox);
+	if (outbox->waiting.count + outbox->in_flight.count >= limits->messages ||
+	    outbox->bytes + message->body.size > limits->bytes)
+		return false;
+	append(&outbox->waiting, message);
+	outbox->bytes += message->body.size;
+	return true;
+}
+
+static struct outbox_message *send_again(struct outbox *outbox)
+{
+	while (outbox->sent < outbox->in_flight.count) {
+		struct outbox_message *message = place_at(&outbox->in_flight, outbox->sent++);
+		if (message->stage != OUTBOX_DONE)
+			return message;
+	}
+	return NULL;
+}
+
+const struct outbox_message *outbox_next(struct outbox *outbox, const struct outbox_limits *limits)
+{
+	struct outbox_message *message;
+
+	forget_handed_out(outbox);
+	message = send_again(outbox);
+	if (message || !outbox->waiting.count)
+		return message;
+
+	message = place_at(&outbox->waiting, 0);
+	if (!message->qos) {
+		outbox->hands_out = true;
+		return message;
+	}
+	if (outbox->in_flight.count >= limits->in_flight)
+		return NULL;
+	message->id = outbox->last_id = id_after(outbox->last_id);
+	append(&outbox->in_flight, message);
+	drop_first(&outbox->waiting);
+	outbox->sent++;
+	// What was copied is as it is sent now; from here on it would be a second time.
+	message = place_at(&outbox->in_flight, outbox->in_flight.count - 1);
+	return message;
+}
+
+/* The message in flight that has this id, or NULL. */
+static struct outbox_message *find(struct outbox *outbox, uint16_t id)
+{
+	uint32_t count = outbox->in_flight.count;
+	uint32_t age = (uint32_t)(outbox->last_id + IDS - id) % IDS; // the newest is 0
+
+	if (!id || age >= count)
+		return NULL;
+	return place_at(&outbox->in_flight, count - 1 - age);
+}
+
+static void forget_done(struct outbox *outbox)
+{
+	while (outbox->in_flight.count && place_at(&outbox->in_flight, 0)->stage == OUTBOX_DONE) {
+		drop_first(&outbox->in_flight);
+		if (outbox->sent)
+			outbox->sent--;
+	}
+}
+
+bool outbox_acknowledge(struct outbox *outbox, enum packet_type type, uint16_t id)
+{
+	struct outbox_message *message = find(outbox, id);
+
+	forget_handed_out(outbox);
+	if (type == PACKET_PUBREC) {
+		// An unknown one too: the client then ends what we have forgotten.
+		if (message && message->qos == 2 && message->stage == OUTBOX_PUBLISHED) {
+			drop_body(outbox, message);
+			message->stage = OUTBOX_RELEASED;
+		}
+		return true;
+	}
+	if (message && message->stage != OUTBOX_DONE &&
+	    message->qos == (type == PACKET_PUBACK ? 1 : 2)) {
+		drop_body(outbox, message);
+		message->stage = OUTBOX_DONE;
+		forget_done(outbox);
+	}
+	return false;
+}
+
+void outbox_start_over(struct outbox *outbox)
+{
+	forget_handed_out(outbox);
+	for (uint32_t i = 0; i < outbox->in_flight.count; i++)
+		place_at(&outbox->in_flight, i)->sent_before = true;
+	outbox->sent = 0;
+}
+
+bool outbox_is_empty(const struct outbox *outbox)
+{
+	return outbox->waiting.count == outbox->hands_out && !outbox->in_flight.count;
+}
+
+static void finish_ring(struct outbox *outbox, struct outbox_ring *ring)
+{
+	for (uint32_t i = 0; i < ring->count; i++)
+		drop_body(outbox, place_at(ring, i));
+	free(ring->at);
+}
+
+void outbox_finish(struct outbox *outbox)
+{
+	finish_ring(outbox, &outbox->waiting);
+	finish_ring(outbox, &outbox->in_flight);
+	*outbox = (struct outbox){0};
+}

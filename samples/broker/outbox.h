@@ -1,0 +1,74 @@
+/* What a session has for its client: messages that wait to be sent, and those that were sent and
+ * are not acknowledged yet, in the order in which they came. Knows no actors and no sockets; what
+ * it hands out is to be encoded and sent by its user. */
+#ifndef BROKER_OUTBOX_H
+#define BROKER_OUTBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <noh/bytes.h>
+
+#include "broker/packet.h"
+
+/* What one session may hold. */
+struct outbox_limits {
+	uint32_t messages;  // waiting and not acknowledged, together
+	uint64_t bytes;     // of their bodies
+	uint32_t in_flight; // sent and not acknowledged; at most 65,534
+};
+
+enum outbox_stage {
+	OUTBOX_PUBLISHED, // or about to be
+	OUTBOX_RELEASED,  // QoS 2: PUBREC came, so now the client is owed a PUBREL
+	OUTBOX_DONE,      // acknowledged, but an older one is not
+};
+
+struct outbox_message {
+	noh_bytes body; // publication.h; without an owner it is memory of malloc()
+	uint16_t id;    // 0 at QoS 0
+	uint8_t qos;
+	uint8_t stage;
+	bool body_has_id;
+	bool retain;
+	bool sent_before;
+};
+
+struct outbox_ring {
+	struct outbox_message *at;
+	uint32_t room; // a power of two
+	uint32_t first;
+	uint32_t count;
+};
+
+/* Empty when all zero, and holds no memory then. */
+struct outbox {
+	struct outbox_ring waiting;
+	struct outbox_ring in_flight; // their packet ids follow one another
+	uint64_t bytes;
+	uint32_t sent;    // how many of those in flight were sent on this connection
+	uint16_t last_id; // of the newest in flight
+	bool hands_out;   // outbox_next() gave the first that waits, which is forgotten next
+};
+
+/* Appends a message, and owns its body from now on: by noh_keep_bytes(), or without an owner from
+ * malloc(). False, and nothing was taken, if it would be more than the limits allow. */
+bool outbox_add(struct outbox *outbox, const struct outbox_limits *limits,
+		const struct outbox_message *message);
+
+/* The next message to send: its PUBLISH, or its PUBREL if the stage says so. NULL when there is
+ * none, or too many are in flight. It lives until the next call of any function here. */
+const struct outbox_message *outbox_next(struct outbox *outbox, const struct outbox_limits *limits);
+
+/* The client has sent PUBACK, PUBREC or PUBCOMP. Returns true if it is owed a PUBREL. */
+bool outbox_acknowledge(struct outbox *outbox, enum packet_type type, uint16_t id);
+
+/* The client is back: all that is not acknowledged will be sent again, before what waits. */
+void outbox_start_over(struct outbox *outbox);
+
+/* Nothing waits and nothing is in flight. */
+bool outbox_is_empty(const struct outbox *outbox);
+
+void outbox_finish(struct outbox *outbox);
+
+#endif
