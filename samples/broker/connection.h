@@ -1,0 +1,40 @@
+/* The state of a connection, for the listener that starts it; connection.c has what it does. */
+#ifndef BROKER_CONNECTION_H
+#define BROKER_CONNECTION_H
+
+#include <noh/actor.h>
+#include <noh/tcp.h>
+#include <noh/timer.h>
+
+#include "broker/answers.h"
+#include "broker/broker.h"
+#include "broker/ids.h"
+#include "broker/reader.h"
+
+enum connection_stage {
+	CONNECTION_NEW,       // CONNECT has not come
+	CONNECTION_ARRIVING,  // it has, and the session is looked for
+	CONNECTION_ATTACHED,  // to its session
+	CONNECTION_ABANDONED, // the client went while its session was looked for
+	CONNECTION_OVER,
+};
+
+/* Starts with `broker` set. There may be very many that say nothing for hours, so what only some
+ * need is in memory of its own. */
+struct connection {
+	const struct broker *broker;
+	noh_conn conn;
+	noh_actor session;
+	struct reader reader;
+	struct answers answers;
+	struct luggage *luggage; // NULL until it is needed
+	noh_timer timer;
+	int64_t heard_ms;     // when a packet came last
+	uint32_t unconfirmed; // writes of the session, until the client has read more
+	uint16_t keep_alive_seconds;
+	uint8_t stage;
+};
+
+extern const struct noh_actor_type connection_actor;
+
+#endif

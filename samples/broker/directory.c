@@ -1,0 +1,150 @@
+/* The directory: which session is whose. It starts the sessions, as its children, and lets
+ * connections have them. If it fails, all sessions end with it, and clients begin anew. */
+#include "broker/directory.h"
+
+#include <string.h>
+
+#include <noh/noh.h>
+
+#include "broker/messages.h"
+#include "broker/session.h"
+
+struct client {
+	struct table_entry by_id; // first, see client_of()
+	struct table_entry by_session;
+	noh_actor session;
+	uint32_t attachments;
+	uint16_t size;
+	bool is_kept;
+	uint8_t id[];
+};
+
+static struct client *client_of(struct table_entry *by_id)
+{
+	return (struct client *)by_id;
+}
+
+static struct client *client_by_session(struct table_entry *by_session)
+{
+	return (struct client *)((char *)by_session - offsetof(struct client, by_session));
+}
+
+static struct client *find_by_id(const struct directory *self, struct span id)
+{
+	struct table_entry *entry = table_first(&self->by_id, hash_text(&self->broker->key, id));
+
+	for (; entry; entry = table_next(entry)) {
+		struct client *client = client_of(entry);
+		if (span_equal((struct span){client->id, client->size}, id))
+			return client;
+	}
+	return NULL;
+}
+
+static uint64_t hash_session(const struct directory *self, noh_actor session)
+{
+	return hash_number(&self->broker->key, session.id);
+}
+
+static struct client *find_by_session(const struct directory *self, noh_actor session)
+{
+	struct table_entry *entry = table_first(&self->by_session, hash_session(self, session));
+
+	for (; entry; entry = table_next(entry)) {
+		struct client *client = client_by_session(entry);
+		if (noh_same(client->session, session))
+			return client;
+	}
+	return NULL;
+}
+
+static void forget_client(struct directory *self, struct client *client)
+{
+	if (client->size)
+		table_remove(&self->by_id, &client->by_id);
+	table_remove(&self->by_session, &client->by_session);
+	self->kept -= client->is_kept;
+	noh_drop(client);
+}
+
+static void end_session(struct directory *self, struct client *client)
+{
+	noh_stop(client->session);
+	forget_client(self, client);
+}
+
+static struct client *add_client(struct directory *self, struct span id, bool is_kept)
+{
+	struct client *client = noh_alloc(sizeof(*client) + id.size);
+
+	client->session = noh_spawn(session, .broker = self->broker, .is_kept = is_kept);
+	client->size = (uint16_t)id.size;
+	client->is_kept = is_kept;
+	memcpy(client->id, id.at, id.size);
+	if (id.size)
+		table_add(&self->by_id, &client->by_id, hash_text(&self->broker->key, id));
+	table_add(&self->by_session, &client->by_session, hash_session(self, client->session));
+	self->kept += is_kept;
+	return client;
+}
+
+/* A session is found again if it is to be kept, by its client and by itself. */
+static void on_arrived(struct directory *self, const struct arrived *msg)
+{
+	struct span id = {msg->client_id.at, msg->client_id.size};
+	struct client *client = id.size ? find_by_id(self, id) : NULL;
+
+	if (client && (msg->clean || !client->is_kept)) {
+		end_session(self, client);
+		client = NULL;
+	}
+	if (!client && !msg->clean && self->kept >= self->broker->limits.sessions) {
+		noh_send(noh_sender(), unavailable);
+		return;
+	}
+	if (!client)
+		client = add_client(self, id, !msg->clean);
+	noh_send(client->session, attach, .connection = noh_sender(),
+		 .attachments = ++client->attachments);
+}
+
+static void on_left(struct directory *self, const struct left *msg)
+{
+	struct client *client = find_by_session(self, noh_sender());
+
+	if (client && client->attachments == msg->attachments)
+		end_session(self, client);
+}
+
+/* A session that has ended by itself has failed. */
+static void on_down(struct directory *self, const struct noh_down *msg)
+{
+	struct client *client = find_by_session(self, msg->who);
+
+	if (client)
+		forget_client(self, client);
+}
+
+/* A router that was restarted knows no subscriptions. Sessions that seem to be there and receive
+ * nothing would be worse than none: their clients are to subscribe again. */
+static void on_subscriptions_lost(struct directory *self, const struct subscriptions_lost *msg)
+{
+	(void)self;
+	(void)msg;
+	noh_fail("a router has lost the subscriptions");
+}
+
+static void ignore(struct table_entry *entry)
+{
+	(void)entry;
+}
+
+static void on_stopping(struct directory *self, const struct noh_stopping *msg)
+{
+	(void)msg;
+	table_clear(&self->by_id, ignore);
+	table_clear(&self->by_session, ignore);
+}
+
+NOH_ACTOR(directory, (arrived, on_arrived), (left, on_left), (noh_down, on_down),
+	  (subscriptions_lost, on_subscriptions_lost), (noh_stopping, on_stopping));

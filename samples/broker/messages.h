@@ -1,0 +1,89 @@
+/* What the actors of the broker say to each other. A message's way through it:
+ *
+ *	client -> connection -publish-> router -deliver-> session -write-> connection -> client
+ *
+ * A connection lives as long as its socket; a session is what the broker keeps of a client, and may
+ * outlive its connections; the directory knows which session is whose; a router has all messages
+ * of its share of the topics. */
+#ifndef BROKER_MESSAGES_H
+#define BROKER_MESSAGES_H
+
+#include <noh/message.h>
+
+// ---- a client comes
+
+/* Connection to directory: a client has sent CONNECT. An empty id is nobody else's. */
+NOH_MESSAGE(arrived, (bytes, client_id), (flag, clean));
+
+/* Directory to session: the connection that now speaks for its client. They are counted. */
+NOH_MESSAGE(attach, (actor, connection), (u64, attachments));
+
+/* Session to connection: it has been here before if `present`. The packet ids are of what the
+ * client published at QoS 2 and has not released. */
+NOH_MESSAGE(attached, (flag, present), (list, u64, unreleased));
+
+/* Directory to connection: there is no room for one more session. */
+NOH_MESSAGE(unavailable);
+
+// ---- a client publishes
+
+/* Connection to router: see publication.h for the body. A repeated one was routed before. Answered
+ * by routed if the ticket is not 0. */
+NOH_MESSAGE(publish, (bytes, body), (flag, has_id), (flag, retain), (flag, repeated), (u64, qos),
+	    (u64, ticket));
+
+/* Router to session: `qos` is the lower one of publisher and subscription. */
+NOH_MESSAGE(deliver, (bytes, body), (flag, has_id), (flag, retain), (u64, qos));
+
+/* Router to connection: what was asked with this ticket is done; of a publish, every session with
+ * a matching subscription has it. */
+NOH_MESSAGE(routed, (u64, ticket));
+
+// ---- a client receives
+
+/* Session to connection: bytes for the client, made of whole packets. */
+NOH_MESSAGE(write, (list, bytes, pieces));
+
+/* Connection to session: a write is done, and the client is not behind with reading. */
+NOH_MESSAGE(written);
+
+/* Connection to session: PUBACK, PUBREC and PUBCOMP of the client, in order. */
+NOH_MESSAGE(acknowledgement, (u64, type), (u64, id));
+NOH_MESSAGE(acknowledged, (many, acknowledgement, all));
+
+// ---- a client subscribes
+
+/* Connection to router, about a session. Answered by routed. */
+NOH_MESSAGE(subscribe, (actor, session), (bytes, filter), (u64, qos), (u64, ticket));
+NOH_MESSAGE(unsubscribe, (actor, session), (bytes, filter), (u64, ticket));
+
+/* Session to routers: it ends, and with it all that it has subscribed to. */
+NOH_MESSAGE(forget);
+
+// ---- a client goes
+
+/* Connection to session: its last words. */
+NOH_MESSAGE(detached, (list, u64, unreleased));
+
+/* Session to connection, which then says its last words: the client has come on another one. */
+NOH_MESSAGE(taken_over);
+
+/* Session to connection: the session is no more. */
+NOH_MESSAGE(session_ended);
+
+/* Session to connection, which then says its last words: the client takes too little of what it
+ * has subscribed to. */
+NOH_MESSAGE(overflowed);
+
+/* Session to directory: nobody needs it any more, if nobody was attached since. */
+NOH_MESSAGE(left, (u64, attachments));
+
+// ---- what is to be known
+
+/* Anyone to journal: a peer was turned away, or a message was not kept. */
+NOH_MESSAGE(noted, (str, who), (str, what));
+
+/* Router to directory: it has lost its subscriptions. */
+NOH_MESSAGE(subscriptions_lost);
+
+#endif

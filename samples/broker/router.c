@@ -1,0 +1,157 @@
+/* A router: it has all messages of its share of the topics, knows who has subscribed to them, and
+ * keeps what is retained. One after the other passes through here, and that is what keeps the
+ * order of each topic. */
+#include "broker/router.h"
+
+#include <stdlib.h>
+
+#include <noh/noh.h>
+
+#include "broker/messages.h"
+#include "broker/publication.h"
+#include "broker/retained.h"
+#include "broker/topics.h"
+
+struct kept {
+	noh_bytes body;
+	bool has_id;
+	uint8_t qos;
+};
+
+static uint64_t lower(uint64_t one, uint64_t other)
+{
+	return one < other ? one : other;
+}
+
+static struct span span_of_bytes(noh_bytes bytes)
+{
+	return (struct span){bytes.at, bytes.size};
+}
+
+static void on_start(struct router *self, const struct noh_start *msg)
+{
+	self->topics = topics_create(&self->broker->key);
+	self->retained = retained_create(&self->broker->key);
+	if (msg->restarts)
+		noh_send(self->broker->directory, subscriptions_lost);
+}
+
+// ---- publishing
+
+/* Small ones are copied, so that they do not keep alive the large buffer that they came in. */
+static noh_bytes keep_body(noh_bytes body)
+{
+	enum { COPIED_MOST = 4096 };
+
+	return noh_keep_bytes(body.size > COPIED_MOST ? body : noh_bytes_copy(body.at, body.size));
+}
+
+static void drop_kept(struct kept *kept)
+{
+	if (!kept)
+		return;
+	noh_bytes_drop(kept->body);
+	noh_drop(kept);
+}
+
+/* All routers together keep so many: topics fall evenly upon them, nearly. */
+static bool has_room(const struct router *self, struct span topic)
+{
+	uint32_t routers = self->broker->router_count;
+	uint32_t share = self->broker->limits.retained / routers;
+	uint32_t slack = routers > 1 ? share / 32 + 16 : 0;
+
+	return retained_count(self->retained) < share + slack ||
+	       retained_get(self->retained, topic);
+}
+
+static void retain(struct router *self, const struct publish *msg)
+{
+	struct span topic = publication_topic(msg->body);
+	struct kept *kept = NULL;
+
+	// An empty one forgets what was retained.
+	if (publication_payload(msg->body, msg->has_id).size) {
+		if (!has_room(self, topic)) {
+			noh_send(self->broker->journal, noted, .who = "a router",
+				 .what = "retains as many topics as it may, and no new one");
+			return;
+		}
+		kept = noh_alloc(sizeof(*kept));
+		*kept = (struct kept){
+			.body = keep_body(msg->body),
+			.has_id = msg->has_id,
+			.qos = (uint8_t)msg->qos,
+		};
+	}
+	drop_kept(retained_set(self->retained, topic, kept));
+}
+
+static void deliver_to(void *context, uint64_t session, uint8_t qos)
+{
+	const struct publish *msg = context;
+
+	noh_send(((noh_actor){session}), deliver, .body = msg->body, .has_id = msg->has_id,
+		 .qos = lower(msg->qos, qos));
+}
+
+/* Once the sends are done, the message is in the mailbox of each session: it is routed. */
+static void on_publish(struct router *self, const struct publish *msg)
+{
+	if (!msg->repeated) {
+		if (msg->retain)
+			retain(self, msg);
+		topics_match(self->topics, publication_topic(msg->body), deliver_to, (void *)msg);
+	}
+	if (msg->ticket)
+		noh_send(noh_sender(), routed, .ticket = msg->ticket);
+}
+
+// ---- subscribing
+
+struct reader_of_retained {
+	noh_actor session;
+	uint64_t qos;
+};
+
+static void deliver_retained(void *context, void *message)
+{
+	const struct reader_of_retained *to = context;
+	const struct kept *kept = message;
+
+	noh_send(to->session, deliver, .body = kept->body, .has_id = kept->has_id, .retain = true,
+		 .qos = lower(kept->qos, to->qos));
+}
+
+/* What is published from now on comes after what is retained: both go the same way. */
+static void on_subscribe(struct router *self, const struct subscribe *msg)
+{
+	struct reader_of_retained to = {.session = msg->session, .qos = msg->qos};
+	struct span filter = span_of_bytes(msg->filter);
+
+	topics_subscribe(self->topics, filter, msg->session.id, (uint8_t)msg->qos);
+	noh_send(noh_sender(), routed, .ticket = msg->ticket);
+	retained_match(self->retained, filter, deliver_retained, &to);
+}
+
+static void on_unsubscribe(struct router *self, const struct unsubscribe *msg)
+{
+	topics_unsubscribe(self->topics, span_of_bytes(msg->filter), msg->session.id);
+	noh_send(noh_sender(), routed, .ticket = msg->ticket);
+}
+
+static void on_forget(struct router *self, const struct forget *msg)
+{
+	(void)msg;
+	topics_remove(self->topics, noh_sender().id);
+}
+
+static void on_stopping(struct router *self, const struct noh_stopping *msg)
+{
+	(void)msg;
+	topics_destroy(self->topics);
+	retained_destroy(self->retained, NULL); // what it retains is this actor's own memory
+}
+
+NOH_ACTOR(router, (noh_start, on_start), (publish, on_publish), (subscribe, on_subscribe),
+	  (unsubscribe, on_unsubscribe), (forget, on_forget), (noh_stopping, on_stopping));

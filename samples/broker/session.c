@@ -1,0 +1,219 @@
+/* A session: what the broker keeps of one client, also while it is away. It collects what the
+ * routers deliver and hands it to its connection, a parcel at a time, in order.
+ *
+ * At most one parcel is under way to the connection, which confirms it as soon as the client keeps
+ * up with reading. What comes meanwhile waits in the outbox and goes with the next parcel: so a
+ * slow client holds up nobody but itself, and a busy one is written to in large pieces. */
+#include "broker/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <noh/noh.h>
+
+#include "broker/messages.h"
+#include "broker/parcel.h"
+
+/* To itself: send what waits. So it comes after all that was delivered already. */
+NOH_MESSAGE(flush);
+
+/* To itself: the client stayed away for too long. */
+NOH_MESSAGE(expired);
+
+static bool is_connected(const struct session *self)
+{
+	return !noh_same(self->connection, NOH_NOBODY);
+}
+
+// ---- sending to the client
+
+static void send_parcel(struct session *self, const struct parcel *parcel)
+{
+	self->parcels++;
+	noh_send(self->connection, write,
+		 .pieces = {.at = parcel->pieces, .count = parcel->piece_count});
+}
+
+static void flush_soon(struct session *self)
+{
+	if (self->flushes || self->parcels || !is_connected(self))
+		return;
+	self->flushes = true;
+	noh_send(noh_self(), flush);
+}
+
+static void on_flush(struct session *self, const struct flush *msg)
+{
+	const struct outbox_limits *limits = &self->broker->limits.outbox;
+	const struct outbox_message *message;
+	struct parcel parcel;
+
+	(void)msg;
+	self->flushes = false;
+	if (self->parcels || !is_connected(self))
+		return;
+	parcel_clear(&parcel);
+	while (!parcel_is_full(&parcel) && (message = outbox_next(&self->outbox, limits)))
+		parcel_add(&parcel, message);
+	if (parcel.piece_count)
+		send_parcel(self, &parcel);
+}
+
+static void on_written(struct session *self, const struct written *msg)
+{
+	(void)msg;
+	self->parcels--;
+	on_flush(self, NULL);
+}
+
+static void on_acknowledged(struct session *self, const struct acknowledged *msg)
+{
+	struct parcel parcel;
+
+	parcel_clear(&parcel);
+	for (size_t i = 0; i < msg->all.count; i++) {
+		uint16_t id = (uint16_t)msg->all.at[i].id;
+		if (outbox_acknowledge(&self->outbox, (enum packet_type)msg->all.at[i].type, id))
+			parcel_add_release(&parcel, id);
+		if (parcel_is_full(&parcel)) {
+			send_parcel(self, &parcel);
+			parcel_clear(&parcel);
+		}
+	}
+	if (parcel.piece_count)
+		send_parcel(self, &parcel);
+	flush_soon(self); // more may be in flight now
+}
+
+// ---- what is delivered
+
+/* A slice may keep a large buffer alive for a few bytes: what may stay for long is copied if it is
+ * small. */
+static noh_bytes own_body(const struct session *self, const struct deliver *msg)
+{
+	enum { COPIED_MOST = 4096, FEW = 64 };
+	bool goes_soon = !msg->qos && self->outbox.waiting.count < FEW;
+	noh_bytes copy = {.size = msg->body.size};
+
+	if (msg->body.size > COPIED_MOST || goes_soon)
+		return noh_keep_bytes(msg->body);
+	copy.at = memcpy(resized(NULL, 1, copy.size), msg->body.at, copy.size);
+	return copy;
+}
+
+static void drop_body(noh_bytes body)
+{
+	if (body.owner)
+		noh_bytes_drop(body);
+	else
+		free((void *)body.at);
+}
+
+/* At QoS 0 a message too many is lost, as it may be. At QoS 1 and 2 the client is to know. */
+static void overflow(struct session *self, uint64_t qos)
+{
+	if (!qos || self->is_over)
+		return;
+	self->is_over = true;
+	if (is_connected(self))
+		noh_send(self->connection, overflowed);
+	else
+		noh_send(self->broker->journal, noted, .who = "a client that is away",
+			 .what = "has too much waiting for it, newer messages are lost");
+}
+
+static void on_deliver(struct session *self, const struct deliver *msg)
+{
+	struct outbox_message message = {
+		.qos = (uint8_t)msg->qos,
+		.body_has_id = msg->has_id,
+		.retain = msg->retain,
+	};
+
+	if (!msg->qos && !is_connected(self))
+		return;
+	message.body = own_body(self, msg);
+	if (outbox_add(&self->outbox, &self->broker->limits.outbox, &message)) {
+		flush_soon(self);
+		return;
+	}
+	drop_body(message.body);
+	overflow(self, msg->qos);
+}
+
+// ---- connections come and go
+
+static void begin(struct session *self, noh_actor connection)
+{
+	uint64_t *unreleased = ids_listed(&self->unreleased);
+
+	self->connection = connection;
+	self->parcels = 0;
+	self->is_over = false;
+	noh_cancel(self->expiry);
+	noh_send(connection, attached, .present = self->was_here,
+		 .unreleased = {.at = unreleased, .count = self->unreleased.count});
+	free(unreleased);
+	ids_finish(&self->unreleased);
+	self->was_here = true;
+
+	outbox_start_over(&self->outbox);
+	flush_soon(self);
+}
+
+static void on_attach(struct session *self, const struct attach *msg)
+{
+	self->attachments = (uint32_t)msg->attachments;
+	if (!is_connected(self)) {
+		begin(self, msg->connection);
+		return;
+	}
+	// The old one first says what it leaves behind. Nobody waits longer than that.
+	noh_send(noh_same(self->next, NOH_NOBODY) ? self->connection : self->next, taken_over);
+	self->next = msg->connection;
+}
+
+static void leave(struct session *self)
+{
+	noh_send(self->broker->directory, left, .attachments = self->attachments);
+}
+
+static void on_detached(struct session *self, const struct detached *msg)
+{
+	noh_actor next = self->next;
+
+	if (!noh_same(noh_sender(), self->connection))
+		return;
+	self->connection = self->next = NOH_NOBODY;
+	for (size_t i = 0; i < msg->unreleased.count; i++)
+		ids_add(&self->unreleased, (uint16_t)msg->unreleased.at[i]);
+
+	if (!noh_same(next, NOH_NOBODY))
+		begin(self, next);
+	else if (self->is_kept)
+		self->expiry = noh_after(self->broker->limits.session_ms, expired);
+	else
+		leave(self);
+}
+
+static void on_expired(struct session *self, const struct expired *msg)
+{
+	(void)msg;
+	leave(self);
+}
+
+static void on_stopping(struct session *self, const struct noh_stopping *msg)
+{
+	outbox_finish(&self->outbox);
+	ids_finish(&self->unreleased);
+	if (msg->why == NOH_WHY_SHUTDOWN && !is_connected(self))
+		return;
+	noh_send(self->connection, session_ended);
+	noh_send(self->next, session_ended);
+	for (uint32_t i = 0; i < self->broker->router_count; i++)
+		noh_send(self->broker->routers[i], forget);
+}
+
+NOH_ACTOR(session, (deliver, on_deliver), (flush, on_flush), (written, on_written),
+	  (acknowledged, on_acknowledged), (attach, on_attach), (detached, on_detached),
+	  (expired, on_expired), (noh_stopping, on_stopping));

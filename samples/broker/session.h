@@ -1,0 +1,29 @@
+/* The state of a session, for the directory that starts it; session.c has what it does. */
+#ifndef BROKER_SESSION_H
+#define BROKER_SESSION_H
+
+#include <noh/actor.h>
+#include <noh/timer.h>
+
+#include "broker/broker.h"
+#include "broker/ids.h"
+
+/* Starts with `broker` and `is_kept` set. */
+struct session {
+	const struct broker *broker;
+	noh_actor connection; // NOH_NOBODY while the client is away
+	noh_actor next;       // takes over when that one has said its last words
+	struct outbox outbox;
+	struct ids unreleased;
+	noh_timer expiry;
+	uint32_t attachments; // as the directory has counted them
+	uint32_t parcels;     // under way to the connection
+	bool is_kept;         // outlives its connection
+	bool was_here;        // some connection was attached before
+	bool flushes;         // a flush is under way
+	bool is_over;         // has overflowed, and that was told
+};
+
+extern const struct noh_actor_type session_actor;
+
+#endif
