@@ -126,6 +126,12 @@ static inline bool mailbox_detach(struct mailbox_in *in, struct mailbox_out *out
 	return true;
 }
 
+/* Anybody. True if the next push will say that the mailbox was idle, or would have just now. */
+static inline bool mailbox_is_idle(const struct mailbox_in *in)
+{
+	return (uintptr_t)ck_pr_load_ptr(&in->head) & 1;
+}
+
 /* Owner only. True if nothing is queued, as far as can be seen. */
 static inline bool mailbox_seems_empty(const struct mailbox_out *out)
 {

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -109,7 +110,7 @@ uint64_t asks_open(struct worker *worker, noh_actor to, const struct noh_message
 	ask->request_id = noh_message_id(request);
 	ask->answer_id = request->answer ? noh_message_id(request->answer) : 0;
 	ask->tag = tag;
-	ask->deadline_ns = now_ns + (uint64_t)within_ms * 1000000;
+	ask->deadline_ns = clock_after_ms(now_ns, within_ms);
 	asks_alarm_at(worker, slot, ask->deadline_ns);
 	send_request(to, worker->self, id, ask->request_id, body);
 	return id;
@@ -356,10 +357,28 @@ static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
 static pthread_key_t thread_key;
 static struct slot_depot thread_depot;
 
-static void give_thread_slot(void *slot)
+// Drops what has come late and goes idle, so that the mailbox keeps nothing between asks. A sender
+// that is just at it may prevent that for now.
+static bool thread_tidy(struct slot *slot)
 {
+	struct envelope *envelope;
+	while ((envelope = mailbox_take(&slot->in, &slot->out)))
+		envelope_release(envelope);
+	ck_pr_store_32((uint32_t *)&slot->queued, 0);
+	ck_pr_fence_memory(); // pairs with wake_thread(), as in thread_wait()
+	return mailbox_go_idle(&slot->in, &slot->out);
+}
+
+// The thread ends. Its slot must be idle when the next thread takes it.
+static void give_thread_slot(void *argument)
+{
+	struct slot *slot = (struct slot *)argument;
 	struct slot_cache cache = {.depot = &thread_depot};
-	if (slot_advance(slot)) {
+
+	bool may_be_used_again = slot_advance(slot);
+	while (!mailbox_is_idle(&slot->in) && !thread_tidy(slot))
+		sched_yield();
+	if (may_be_used_again) {
 		slot_give(&cache, slot);
 		slot_flush(&cache);
 	}
@@ -452,7 +471,7 @@ static int ask_from_thread(noh_actor to, const struct noh_message_type *request,
 	}
 
 	uint64_t ask = ck_pr_faa_64(&sequence, 1) + 1,
-		 deadline_ns = monotonic_ns() + (uint64_t)within_ms * 1000000;
+		 deadline_ns = clock_after_ms(monotonic_ns(), within_ms);
 	uint32_t answer_id = request->answer ? noh_message_id(request->answer) : 0;
 	send_request(to, slot_handle(slot), ask, noh_message_id(request), body);
 	for (;;) {
@@ -462,8 +481,10 @@ static int ask_from_thread(noh_actor to, const struct noh_message_type *request,
 			bool ours = post_kind(envelope) == POST_ANSWER && envelope->ask == ask;
 			int err = ours ? take_thread_answer(envelope, answer_id, ret_answer) : 0;
 			envelope_release(envelope);
-			if (ours)
+			if (ours) {
+				thread_is_idle = thread_tidy(slot);
 				return err;
+			}
 		} else if (!thread_wait(slot, deadline_ns)) {
 			return -ETIMEDOUT;
 		}

@@ -33,4 +33,11 @@ void clock_virtual_advance(struct clock_virtual *clock, uint64_t by_ns);
 /* For a jump to the next deadline. A moment that has passed already changes nothing. */
 void clock_virtual_advance_to(struct clock_virtual *clock, uint64_t at_ns);
 
+/* When `ms`, not below 0, will have passed. What is meant as "for ever" ends in 126 years. */
+static inline uint64_t clock_after_ms(uint64_t now_ns, int64_t ms)
+{
+	const int64_t most_ms = INT64_C(4) * 1000 * 1000 * 1000 * 1000;
+	return now_ns + (uint64_t)(ms < most_ms ? ms : most_ms) * 1000 * 1000;
+}
+
 #endif

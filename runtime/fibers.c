@@ -333,8 +333,7 @@ static void wait_until(struct fiber *fiber, enum fiber_state state, int64_t with
 {
 	if (within_ms >= 0) {
 		struct worker *worker = worker_here();
-		fiber->deadline_ns =
-			runtime_now_ns(worker->runtime) + (uint64_t)within_ms * 1000000;
+		fiber->deadline_ns = clock_after_ms(runtime_now_ns(worker->runtime), within_ms);
 		asks_alarm_at(worker, fiber->slot, fiber->deadline_ns);
 	}
 	wait(fiber, state);
