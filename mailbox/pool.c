@@ -137,6 +137,23 @@ static struct chain cut_slab(struct depot *depot, enum pool_class class)
 	return chain;
 }
 
+// At most a chain's length of what ending threads gave back.
+static struct chain take_loose(struct depot *depot)
+{
+	struct chain chain = {.first = depot->loose.first};
+	struct block *last = NULL;
+
+	for (struct block *block = chain.first; block && chain.count < BLOCKS_A_CHAIN;
+	     block = block->next) {
+		last = block;
+		chain.count++;
+	}
+	depot->loose.first = last->next;
+	depot->loose.count -= chain.count;
+	last->next = NULL;
+	return chain;
+}
+
 static struct chain chain_from_depot(enum pool_class class)
 {
 	struct depot *depot = &depots[class];
@@ -150,8 +167,7 @@ static struct chain chain_from_depot(enum pool_class class)
 		chain = (struct chain){depot->chains, BLOCKS_A_CHAIN};
 		depot->chains = chain.first->next_chain;
 	} else if (depot->loose.count) {
-		chain = depot->loose;
-		depot->loose = (struct chain){0};
+		chain = take_loose(depot);
 	} else {
 		chain = cut_slab(depot, class);
 	}
