@@ -147,15 +147,14 @@ static struct given_back *take_back(struct connection *connection)
 	return oldest;
 }
 
-static void drop_given_back(struct connection *connection)
+static void drop_back(struct given_back *back)
 {
-	for (struct given_back *back = take_back(connection), *next; back; back = next) {
-		next = back->next;
+	while (back) {
+		struct given_back *next = back->next;
 		bytes_release(back->bytes);
 		pool_give(pool_class_of(sizeof(*back)), back);
+		back = next;
 	}
-	bytes_release(connection->late);
-	connection->late = (noh_bytes){0};
 }
 
 static void finish(struct connection *connection, bool reset)
@@ -168,7 +167,9 @@ static void finish(struct connection *connection, bool reset)
 	ops_of(connection)->close(connection->reactor->poller, &connection->socket, reset);
 	reactor_forget(&connection->closes);
 	drop_unsent(connection);
-	drop_given_back(connection);
+	drop_back(take_back(connection));
+	drop_back(connection->late);
+	connection->late = NULL;
 	if (connection->listener)
 		listener_lost_one(connection->listener);
 	connection->listener = NULL;
@@ -278,6 +279,13 @@ static void reading_ended(struct connection *connection, int err)
 		tell_ended(connection);
 }
 
+static void keep_for_next_owner(struct connection *connection, noh_bytes bytes)
+{
+	struct given_back *late = pool_take(pool_class_of(sizeof(*late)), sizeof(*late));
+	*late = (struct given_back){.bytes = bytes_hold(bytes), .next = connection->late};
+	connection->late = late; // at most one: nothing more is read
+}
+
 static bool was_read(struct socket *socket, int err, noh_bytes bytes)
 {
 	struct connection *connection = of_socket(socket);
@@ -292,7 +300,7 @@ static bool was_read(struct socket *socket, int err, noh_bytes bytes)
 	if (owner)
 		tell_data(connection, owner, bytes);
 	else
-		connection->late = bytes_hold(bytes); // for the next owner, if there is one
+		keep_for_next_owner(connection, bytes);
 	if (owner && may_read_on(connection))
 		return true;
 	connection->flags &= ~(uint32_t)IS_READING;
@@ -442,19 +450,16 @@ static void go_to_new_owner(struct connection *connection)
 	connection->give_to = 0;
 	store_release_64(&connection->owner, owner); // pairs with tcp.c: is_mine()
 	tell_opened(connection);
-	while (back) {
-		struct given_back *next = back->next;
+	for (const struct given_back *one = back; one; one = one->next) {
 		if (connection->credit == NOH_CREDIT_BY_HAND)
 			ck_pr_inc_32(&connection->granted); // it was paid for already
-		tell_data(connection, owner, back->bytes);
-		bytes_release(back->bytes);
-		pool_give(pool_class_of(sizeof(*back)), back);
-		back = next;
+		tell_data(connection, owner, one->bytes);
 	}
-	if (connection->late.size)
-		tell_data(connection, owner, connection->late);
-	bytes_release(connection->late);
-	connection->late = (noh_bytes){0};
+	if (connection->late)
+		tell_data(connection, owner, connection->late->bytes);
+	drop_back(back);
+	drop_back(connection->late);
+	connection->late = NULL;
 
 	if (connection->flags & HAS_FAILED)
 		tell_closed(connection);

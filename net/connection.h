@@ -74,10 +74,8 @@ struct connection {
 	uint32_t index;
 	uint32_t generation; // advanced when it is freed; read by whoever looks an id up
 	struct net_reactor *reactor;
-	struct listener *listener; // that accepted it, or NULL
-	size_t unsent_limit;
+	uint32_t unsent_limit;
 	uint32_t credit; // NOH_CREDIT_BY_HAND
-	int32_t linger_ms;
 	struct gate opened_gate, data_gate, ended_gate, drained_gate, closed_gate;
 
 	// Shared, each changed by both sides.
@@ -87,20 +85,20 @@ struct connection {
 	uint64_t unsent;                       // bytes of it that the kernel does not have yet
 	uint32_t granted;                      // by hand, in all
 	uint32_t write_error;                  // of the owner's own writes; a positive errno
-	void *back; // struct given_back: what the old owner had not handled, newest first
 	struct command command;
 
 	// The owner's side.
 	_Alignas(CACHE_LINE) struct owned owned;
 	struct turn_end flush;
 	struct outgoing gathered;
-	uint64_t give_to;
-	uint32_t in_hand;   // data messages admitted and not retired
-	uint32_t former;    // noh_tcp_opened messages of owners that never took them
-	bool may_send;      // it is open: the owner may write by itself
-	bool above;         // more than the limit was unsent; noh_tcp_drained is promised
-	bool ended_writing; // noh_tcp_half_close()
-	bool took_opened;
+	uint64_t give_to;    // the next owner, while it is being given
+	void *back;          // struct given_back: what the old one had not handled, newest first
+	uint32_t in_hand;    // data messages admitted and not retired
+	uint16_t former;     // noh_tcp_opened messages of owners that never took them
+	bool may_send;       // it is open: the owner may write by itself
+	bool above;          // more than the limit was unsent; noh_tcp_drained is promised
+	bool ended_writing;  // noh_tcp_half_close()
+	bool took_opened;    // or any message of it
 	bool closed_in_hand; // noh_tcp_closed was admitted
 
 	// The reactor's side.
@@ -109,12 +107,16 @@ struct connection {
 	uint32_t flags;
 	uint32_t delivered; // data messages, in all
 	int err;
+	int32_t linger_ms;
 	struct outgoing outgoing;
-	struct iovec *pieces;   // of the write under way
-	struct deadline closes; // the end of lingering
-	noh_bytes late;         // was read when nobody owned it
-	struct dial *dial;      // while it connects
+	struct deadline closes;    // the end of lingering
+	struct given_back *late;   // was read when nobody owned it
+	struct listener *listener; // that accepted it, or NULL
+	struct dial *dial;         // while it connects
+	struct iovec *pieces;      // of the write under way
 };
+
+_Static_assert(sizeof(struct connection) <= 7 * CACHE_LINE, "ten thousand idle ones are usual");
 
 /* Any thread. A connection with the reactor's one reference, owned by `owner` (0: nobody yet). */
 struct connection *connection_create(struct net_reactor *reactor, uint64_t owner,

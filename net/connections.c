@@ -79,8 +79,10 @@ struct connection *connection_create(struct net_reactor *reactor, uint64_t owner
 	memset(&connection->rest, 0, sizeof(*connection) - offsetof(struct connection, rest));
 
 	connection->reactor = reactor;
-	connection->unsent_limit =
-		options->unsent_limit ? options->unsent_limit : DEFAULT_UNSENT_LIMIT;
+	connection->unsent_limit = !options->unsent_limit ? DEFAULT_UNSENT_LIMIT
+				   : options->unsent_limit > UINT32_MAX
+					   ? UINT32_MAX
+					   : (uint32_t)options->unsent_limit;
 	connection->credit = options->credit ? options->credit : DEFAULT_CREDIT;
 	connection->linger_ms = linger_ms > INT32_MAX ? INT32_MAX : (int32_t)linger_ms;
 	connection->opened_gate.ops = &opened_gate_ops;
