@@ -70,8 +70,8 @@ size_t noh_tcp_unsent(noh_conn conn);
 /* Grants more noh_tcp_data to a connection whose credit goes by hand. Owner only. */
 int noh_tcp_read_more(noh_conn conn, uint32_t credit);
 
-/* Makes another actor the owner: it gets noh_tcp_opened. Data already delivered stays with the old
- * owner. Owner only. Returns 0; -ESRCH. */
+/* Makes another actor the owner: it gets noh_tcp_opened, then all data that this one has not
+ * handled yet, in order. Owner only. Returns 0; -ESRCH. */
 int noh_tcp_give(noh_conn conn, noh_actor to);
 
 /* Ends writing after what was written (the peer reads the end); reading goes on. Owner only. */
@@ -92,8 +92,8 @@ const char *noh_tcp_local(noh_conn conn);
 /* The first message of a connection to its owner, also after noh_tcp_give(). */
 NOH_LIBRARY_MESSAGE(noh_tcp_opened, (conn, conn), (str, peer));
 NOH_LIBRARY_MESSAGE(noh_tcp_data, (conn, conn), (bytes, bytes));
-/* The peer ended its writing (half-close); this side can still write. Sent only to actors that
- * accept it; others get noh_tcp_closed. */
+/* The peer ended its writing (half-close); this side can still write. Sent only to actors with
+ * handlers that accept it; others, and fibers, get noh_tcp_closed. */
 NOH_LIBRARY_MESSAGE(noh_tcp_ended, (conn, conn));
 /* What was unsent has fallen below half the limit again, after it was above it. */
 NOH_LIBRARY_MESSAGE(noh_tcp_drained, (conn, conn));
