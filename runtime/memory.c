@@ -172,6 +172,8 @@ noh_bytes noh_keep_bytes(noh_bytes bytes)
 	struct extras *extras = extras_of(worker_of_call("noh_keep_bytes")->running);
 	noh_bytes kept = bytes_hold(bytes);
 
+	if (!kept.owner)
+		return kept; // no bytes at all
 	if (!extras->kept || extras->kept->used * 2 >= extras->kept->room)
 		extras->kept = kept_grown(extras->kept);
 	struct kept_entry *entry = kept_find(extras->kept, kept.owner);
