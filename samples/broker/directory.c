@@ -80,9 +80,10 @@ static struct client *add_client(struct directory *self, struct span id, bool is
 	client->session = noh_spawn(session, .broker = self->broker, .is_kept = is_kept);
 	client->size = (uint16_t)id.size;
 	client->is_kept = is_kept;
-	memcpy(client->id, id.at, id.size);
-	if (id.size)
+	if (id.size) {
+		memcpy(client->id, id.at, id.size);
 		table_add(&self->by_id, &client->by_id, hash_text(&self->broker->key, id));
+	}
 	table_add(&self->by_session, &client->by_session, hash_session(self, client->session));
 	self->kept += is_kept;
 	return client;
