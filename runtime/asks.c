@@ -364,7 +364,8 @@ static bool thread_tidy(struct slot *slot)
 	struct envelope *envelope;
 	while ((envelope = mailbox_take(&slot->in, &slot->out)))
 		envelope_release(envelope);
-	ck_pr_store_32((uint32_t *)&slot->queued, 0);
+	uint32_t *word = (uint32_t *)&slot->queued;
+	ck_pr_store_32(word, 0);
 	ck_pr_fence_memory(); // pairs with wake_thread(), as in thread_wait()
 	return mailbox_go_idle(&slot->in, &slot->out);
 }
