@@ -79,6 +79,16 @@ static inline void slot_list_push(struct slot_list *list, struct slot *slot)
 	ck_pr_store_32(&list->count, list->count + 1);
 }
 
+// For what has just been taken and finds no place.
+static inline void slot_list_put_back(struct slot_list *list, struct slot *slot)
+{
+	slot->queue_next = list->first;
+	if (!list->first)
+		list->last = slot;
+	list->first = slot;
+	ck_pr_store_32(&list->count, list->count + 1);
+}
+
 static inline struct slot *slot_list_take(struct slot_list *list)
 {
 	struct slot *slot = list->first;

@@ -300,8 +300,14 @@ static struct slot *take_injected(struct worker *worker)
 
 	pthread_mutex_lock(&runtime->inject.lock);
 	struct slot *slot = slot_list_take(&runtime->inject.list);
-	for (uint32_t i = 1; i < share && runtime->inject.list.first; i++)
-		ring_push(&worker->ring, slot_list_take(&runtime->inject.list));
+	for (uint32_t i = 1; i < share && runtime->inject.list.first; i++) {
+		struct slot *moved = slot_list_take(&runtime->inject.list);
+		if (ring_push(&worker->ring, moved))
+			continue;
+		// A thief that was stopped in the middle keeps its stretch of the ring for a while.
+		slot_list_put_back(&runtime->inject.list, moved);
+		break;
+	}
 	pthread_mutex_unlock(&runtime->inject.lock);
 	if (slot && ring_count(&worker->ring))
 		maybe_wake_one(worker);
