@@ -15,8 +15,12 @@
 struct filter {
 	struct table_entry entry; // in topics.filters
 	struct level *level;      // where it hangs if it has a wildcard, else NULL
-	struct run subscriptions; // at least one
-	uint32_t room;
+	// Most filters have one subscription, which then needs no memory of its own.
+	union {
+		struct subscription one;
+		struct run many; // by subscriber
+	};
+	uint32_t room; // of `many`; 0: there is one
 	uint16_t size;
 	uint8_t text[];
 };
@@ -24,9 +28,12 @@ struct filter {
 struct subscriber {
 	struct table_entry entry; // in topics.subscribers
 	uint64_t id;
-	struct filter **filters; // in no order; each subscription knows its place here
+	union {
+		struct filter *one;
+		struct filter **many; // in no order; each subscription knows its place here
+	};
 	uint32_t count;
-	uint32_t room;
+	uint32_t room; // of `many`; 0: there is one
 };
 
 struct topics {
@@ -43,7 +50,8 @@ static void free_filter(struct table_entry *entry)
 {
 	struct filter *filter = (struct filter *)entry;
 
-	free(filter->subscriptions.at);
+	if (filter->room)
+		free(filter->many.at);
 	free(filter);
 }
 
@@ -51,7 +59,8 @@ static void free_subscriber(struct table_entry *entry)
 {
 	struct subscriber *subscriber = (struct subscriber *)entry;
 
-	free(subscriber->filters);
+	if (subscriber->room)
+		free(subscriber->many);
 	free(subscriber);
 }
 
@@ -127,14 +136,24 @@ static void remove_subscriber(struct topics *topics, struct subscriber *subscrib
 	free_subscriber(&subscriber->entry);
 }
 
-/* Where in the run, ordered by id, the subscriber is or would be. */
-static size_t position_of(const struct run *run, uint64_t subscriber)
+static struct run subscriptions_of(struct filter *filter)
 {
-	size_t low = 0, high = run->count;
+	return filter->room ? filter->many : (struct run){&filter->one, 1};
+}
+
+static struct filter **filters_of(struct subscriber *subscriber)
+{
+	return subscriber->room ? subscriber->many : &subscriber->one;
+}
+
+/* Where in the run, ordered by id, the subscriber is or would be. */
+static size_t position_of(struct run run, uint64_t subscriber)
+{
+	size_t low = 0, high = run.count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (run->at[middle].subscriber < subscriber)
+		if (run.at[middle].subscriber < subscriber)
 			low = middle + 1;
 		else
 			high = middle;
@@ -142,43 +161,75 @@ static size_t position_of(const struct run *run, uint64_t subscriber)
 	return low;
 }
 
-static struct subscription *find_subscription(const struct filter *filter, uint64_t subscriber)
+static struct subscription *find_subscription(struct filter *filter, uint64_t subscriber)
 {
-	const struct run *run = &filter->subscriptions;
+	struct run run = subscriptions_of(filter);
 	size_t position = position_of(run, subscriber);
 
-	if (position == run->count || run->at[position].subscriber != subscriber)
+	if (position == run.count || run.at[position].subscriber != subscriber)
 		return NULL;
-	return &run->at[position];
+	return &run.at[position];
 }
 
 /* Twice the room when it is full, half of it when three quarters are empty. */
 static uint32_t fitting_room(uint32_t room, size_t count)
 {
 	if (count > room)
-		return room ? room * 2 : 1;
+		return room ? room * 2 : 4;
 	return room > 4 && count < room / 4 ? room / 2 : room;
 }
 
+/* Makes room for so many, at least two, with those that are there already. */
 static void fit_subscriptions(struct filter *filter, size_t count)
 {
 	uint32_t room = fitting_room(filter->room, count);
+	struct run old = subscriptions_of(filter);
+	struct run fitting = {.count = old.count};
 
 	if (room == filter->room)
 		return;
-	filter->subscriptions.at =
-		resized(filter->subscriptions.at, room, sizeof(struct subscription));
+	fitting.at = resized(filter->room ? old.at : NULL, room, sizeof(*fitting.at));
+	if (!filter->room)
+		*fitting.at = *old.at;
+	filter->many = fitting;
 	filter->room = room;
 }
 
 static void fit_filters(struct subscriber *subscriber, size_t count)
 {
 	uint32_t room = fitting_room(subscriber->room, count);
+	struct filter *one = subscriber->one;
+	struct filter **many;
 
 	if (room == subscriber->room)
 		return;
-	subscriber->filters = resized(subscriber->filters, room, sizeof(struct filter *));
+	many = resized(subscriber->room ? subscriber->many : NULL, room, sizeof(*many));
+	if (!subscriber->room)
+		*many = one;
+	subscriber->many = many;
 	subscriber->room = room;
+}
+
+/* Into a filter that has subscriptions already. */
+static void insert(struct filter *filter, const struct subscription *subscription)
+{
+	struct run *run = &filter->many;
+	struct subscription *place;
+
+	fit_subscriptions(filter, subscriptions_of(filter).count + 1);
+	place = run->at + position_of(*run, subscription->subscriber);
+	memmove(place + 1, place, (size_t)(run->at + run->count - place) * sizeof(*place));
+	*place = *subscription;
+	run->count++;
+}
+
+/* Returns the place among them. */
+static uint32_t append_filter(struct subscriber *subscriber, struct filter *filter)
+{
+	if (subscriber->count)
+		fit_filters(subscriber, (size_t)subscriber->count + 1);
+	filters_of(subscriber)[subscriber->count] = filter;
+	return subscriber->count++;
 }
 
 bool topics_subscribe(struct topics *topics, struct span text, uint64_t id, uint8_t qos)
@@ -187,8 +238,9 @@ bool topics_subscribe(struct topics *topics, struct span text, uint64_t id, uint
 	uint64_t id_hash = hash_number(&topics->key, id);
 	struct filter *filter = find_filter(topics, text, filter_hash);
 	struct subscription *old = filter ? find_subscription(filter, id) : NULL;
+	struct subscription added = {.subscriber = id, .qos = qos};
+	bool is_first = !filter;
 	struct subscriber *subscriber;
-	struct run *run;
 
 	assert(!topics->matching);
 	if (old) {
@@ -196,22 +248,17 @@ bool topics_subscribe(struct topics *topics, struct span text, uint64_t id, uint
 		return false;
 	}
 
-	if (!filter)
+	if (is_first)
 		filter = add_filter(topics, text, filter_hash);
 	subscriber = find_subscriber(topics, id, id_hash);
 	if (!subscriber)
 		subscriber = add_subscriber(topics, id, id_hash);
 
-	run = &filter->subscriptions;
-	fit_subscriptions(filter, run->count + 1);
-	size_t position = position_of(run, id);
-	struct subscription *place = &run->at[position];
-	memmove(place + 1, place, (run->count - position) * sizeof(*place));
-	*place = (struct subscription){.subscriber = id, .place = subscriber->count, .qos = qos};
-	run->count++;
-
-	fit_filters(subscriber, (size_t)subscriber->count + 1);
-	subscriber->filters[subscriber->count++] = filter;
+	added.place = append_filter(subscriber, filter);
+	if (is_first)
+		filter->one = added;
+	else
+		insert(filter, &added);
 	topics->count++;
 	return true;
 }
@@ -220,25 +267,29 @@ bool topics_subscribe(struct topics *topics, struct span text, uint64_t id, uint
 static void leave_filter(struct topics *topics, struct filter *filter,
 			 struct subscription *subscription)
 {
-	struct run *run = &filter->subscriptions;
-	size_t after = run->count - (size_t)(subscription - run->at) - 1;
+	struct run *run = &filter->many;
 
-	memmove(subscription, subscription + 1, after * sizeof(*subscription));
-	run->count--;
 	topics->count--;
-	if (run->count)
-		fit_subscriptions(filter, run->count);
-	else
+	if (subscriptions_of(filter).count == 1) {
 		remove_filter(topics, filter);
+		return;
+	}
+	memmove(subscription, subscription + 1,
+		(size_t)(run->at + run->count - subscription - 1) * sizeof(*subscription));
+	run->count--;
+	fit_subscriptions(filter, run->count);
 }
 
 /* The last of the subscriber's filters moves to the place of the one that goes. */
 static void leave_subscriber(struct subscriber *subscriber, uint32_t place)
 {
-	struct filter *last = subscriber->filters[--subscriber->count];
+	struct filter **filters = filters_of(subscriber);
+	struct filter *last = filters[--subscriber->count];
 
-	subscriber->filters[place] = last;
+	filters[place] = last;
 	find_subscription(last, subscriber->id)->place = place;
+	if (subscriber->room)
+		fit_filters(subscriber, subscriber->count);
 }
 
 static void free_scratch_if_empty(struct topics *topics)
@@ -259,9 +310,7 @@ bool topics_unsubscribe(struct topics *topics, struct span text, uint64_t id)
 
 	subscriber = find_subscriber(topics, id, hash_number(&topics->key, id));
 	leave_subscriber(subscriber, old->place);
-	if (subscriber->count)
-		fit_filters(subscriber, subscriber->count);
-	else
+	if (!subscriber->count)
 		remove_subscriber(topics, subscriber);
 	leave_filter(topics, filter, old);
 	free_scratch_if_empty(topics);
@@ -279,7 +328,7 @@ size_t topics_remove(struct topics *topics, uint64_t id)
 
 	count = subscriber->count;
 	for (size_t i = 0; i < count; i++) {
-		struct filter *filter = subscriber->filters[i];
+		struct filter *filter = filters_of(subscriber)[i];
 		leave_filter(topics, filter, find_subscription(filter, id));
 	}
 	remove_subscriber(topics, subscriber);
@@ -294,10 +343,10 @@ size_t topics_count(const struct topics *topics)
 
 static void found(struct topics *topics, const struct level *level)
 {
-	const struct filter *filter = level ? level->value : NULL;
+	struct filter *filter = level ? level->value : NULL;
 
 	if (filter)
-		merge_add(&topics->merge, filter->subscriptions);
+		merge_add(&topics->merge, subscriptions_of(filter));
 }
 
 /* Visits each level of the tree whose path matches a start of the topic, once: the work is bounded
@@ -353,7 +402,7 @@ size_t topics_match(struct topics *topics, struct span topic, topics_match_fn ma
 
 	merge_start(&topics->merge);
 	if (same)
-		merge_add(&topics->merge, same->subscriptions);
+		merge_add(&topics->merge, subscriptions_of(same));
 	find_wildcards(topics, topic);
 	wanted = merge_end(&topics->merge);
 
