@@ -357,6 +357,11 @@ static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
 static pthread_key_t thread_key;
 static struct slot_depot thread_depot;
 
+static uint32_t *thread_word(struct slot *slot)
+{
+	return (uint32_t *)(void *)&slot->queued;
+}
+
 // Drops what has come late and goes idle, so that the mailbox keeps nothing between asks. A sender
 // that is just at it may prevent that for now.
 static bool thread_tidy(struct slot *slot)
@@ -364,7 +369,7 @@ static bool thread_tidy(struct slot *slot)
 	struct envelope *envelope;
 	while ((envelope = mailbox_take(&slot->in, &slot->out)))
 		envelope_release(envelope);
-	uint32_t *word = (uint32_t *)&slot->queued;
+	uint32_t *word = thread_word(slot);
 	ck_pr_store_32(word, 0);
 	ck_pr_fence_memory(); // pairs with wake_thread(), as in thread_wait()
 	return mailbox_go_idle(&slot->in, &slot->out);
@@ -376,7 +381,14 @@ static void give_thread_slot(void *argument)
 	struct slot *slot = (struct slot *)argument;
 	struct slot_cache cache = {.depot = &thread_depot};
 
+	// Who found the mailbox idle is about to say so. The next thread would believe it, and find
+	// nothing.
 	bool may_be_used_again = slot_advance(slot);
+	if (thread_is_idle && !mailbox_is_idle(&slot->in)) {
+		while (!ck_pr_load_32(thread_word(slot))) // pairs with wake_thread()
+			sched_yield();
+		ck_pr_fence_acquire();
+	}
 	while (!mailbox_is_idle(&slot->in) && !thread_tidy(slot))
 		sched_yield();
 	if (may_be_used_again) {
@@ -408,7 +420,7 @@ static struct slot *slot_of_thread(void)
 
 void wake_thread(struct slot *slot)
 {
-	uint32_t *word = (uint32_t *)&slot->queued;
+	uint32_t *word = thread_word(slot);
 	ck_pr_store_32(word, 1);
 	ck_pr_fence_memory(); // pairs with thread_wait()
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
@@ -418,7 +430,7 @@ void wake_thread(struct slot *slot)
 // senders' to leave that state, and only the word tells that one has.
 static bool thread_wait(struct slot *slot, uint64_t deadline_ns)
 {
-	uint32_t *word = (uint32_t *)&slot->queued;
+	uint32_t *word = thread_word(slot);
 	if (!thread_is_idle) {
 		ck_pr_store_32(word, 0);
 		ck_pr_fence_memory(); // pairs with wake_thread(): the word before, the mailbox
