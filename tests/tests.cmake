@@ -53,6 +53,10 @@ endif()
 
 file(GLOB_RECURSE behaviour_tests CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/tests
      tests/*_test.c)
+set(test_seconds 30)
+if(NOH_SANITIZE)
+  set(test_seconds 120) # ten times slower, and beside other work
+endif()
 foreach(file IN LISTS behaviour_tests)
   string(REGEX REPLACE "_test\\.c$" "" name ${file})
   string(REPLACE "/" "-" target test-${name})
@@ -72,8 +76,8 @@ foreach(file IN LISTS behaviour_tests)
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/${folder}
     OUTPUT_NAME ${output})
 
-  add_test(NAME ${name} COMMAND ${target} --timeout 30)
-  set_test(${name} 300)
+  add_test(NAME ${name} COMMAND ${target} --timeout ${test_seconds})
+  set_test(${name} 600)
   # No tests at all, as when a linker has dropped them, is a failure and not a success. (This
   # takes the place of the exit code, so it names the failures too. The stand-in's exit code
   # says both.)
