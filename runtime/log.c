@@ -33,9 +33,9 @@ static size_t append_origin(char *line, size_t length, const struct worker *work
 {
 	if (!worker || !worker->running || !worker->self)
 		return append(line, length, "-: ");
-	char name[96];
-	actor_name((noh_actor){worker->self}, name, sizeof(name));
-	length = append(line, length, "%s", name);
+	const struct extras *extras = worker->running->extras;
+	const char *name = extras && extras->name ? extras->name : worker->running->type->name;
+	length = append(line, length, "%s@%u", name, handle_index(worker->self));
 	if (worker->hand && post_kind(worker->hand) != POST_CONTROL && post_id(worker->hand))
 		length =
 			append(line, length, " %s", message_info(post_id(worker->hand))->type.name);
@@ -81,6 +81,13 @@ void noh_log(enum noh_level level, const char *format, ...)
 	va_start(arguments, format);
 	log_line(worker ? worker->runtime : NULL, level, worker, format, arguments);
 	va_end(arguments);
+}
+
+const char *noh_name(noh_actor who)
+{
+	char name[96];
+	actor_name(who, name, sizeof(name));
+	return noh_format("%s", name);
 }
 
 void runtime_log(struct noh_runtime *runtime, enum noh_level level, const char *format, ...)

@@ -79,7 +79,10 @@ void *noh_alloc(size_t size)
 
 void *noh_keep_type(const struct noh_message_type *type, const void *msg)
 {
-	struct allocation *allocation = keep_message(message_info(noh_message_id(type)), msg);
+	const struct message_info *info = message_info(noh_message_id(type));
+	worker_of_call("noh_keep");
+	struct allocation *allocation = keep_message(info, msg);
+	message_disown(info, (void *)(uintptr_t)msg); // they moved
 	own(&allocation->owned);
 	return allocation->at;
 }

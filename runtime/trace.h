@@ -5,7 +5,7 @@
 #include "runtime/message.h"
 #include "runtime/runtime.h"
 
-/* "bank@3", by type or given name; "main" for nobody. Any thread; of an actor that is gone only the
+/* "bank@3", by type; "main" for nobody. Any thread; of an actor that is gone only the
  * number is sure. */
 void actor_name(noh_actor who, char *buffer, size_t size);
 

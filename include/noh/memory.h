@@ -14,7 +14,8 @@ void *noh_alloc(size_t size);
  * ask. NULL is fine. */
 void noh_drop(void *kept_or_allocated);
 
-/* A deep copy of a message that is the actor's until noh_drop() or its end. Handlers, fibers. */
+/* A deep copy of a message that is the actor's until noh_drop() or its end; what is `owned` in it
+ * moves. Handlers, fibers. */
 #define noh_keep(message, msg) ((struct message *)noh_keep_type(&message##_message, msg))
 void *noh_keep_type(const struct noh_message_type *type, const void *msg);
 

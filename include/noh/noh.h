@@ -7,6 +7,7 @@
 #include <noh/actor.h>
 #include <noh/ask.h>
 #include <noh/bytes.h>
+#include <noh/dead_letters.h>
 #include <noh/fiber.h>
 #include <noh/memory.h>
 #include <noh/run.h>

@@ -52,6 +52,10 @@ uint32_t noh_workers(void);
 void noh_thread_enter(struct noh_runtime *runtime);
 void noh_thread_leave(struct noh_runtime *runtime);
 
+/* An actor as logs and traces show it, "bank@3": its type, and the number of its place. Only "@3"
+ * once it is gone, "main" for nobody. Lives as long as a message. Handlers, fibers. */
+const char *noh_name(noh_actor who);
+
 /* One line to the runtime's log, prefixed with the actor and the message in hand. Any thread. */
 void noh_log(enum noh_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
