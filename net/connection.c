@@ -430,7 +430,8 @@ static void close_in_order(struct connection *connection)
 	if (connection->flags & (IS_CLOSING | IS_DONE))
 		return;
 	connection->flags |= IS_CLOSING;
-	if (!(connection->flags & IS_OPEN) || connection->flags & HAS_FAILED ||
+	bool waits_to_open = connection->dial && ck_pr_load_64(&connection->unsent);
+	if (!(connection->flags & IS_OPEN || waits_to_open) || connection->flags & HAS_FAILED ||
 	    connection->linger_ms < 0) {
 		finish(connection, connection->linger_ms < 0);
 		return;
