@@ -61,7 +61,7 @@ static void publish_will(struct connection *self)
 }
 
 /* The session goes on from what this connection leaves. */
-static void detach(struct connection *self)
+static void say_last_words(struct connection *self)
 {
 	const struct ids none = {0};
 	const struct ids *unreleased = self->luggage ? &self->luggage->unreleased : &none;
@@ -69,28 +69,47 @@ static void detach(struct connection *self)
 
 	noh_send(self->session, detached, .unreleased = {.at = listed, .count = unreleased->count});
 	free(listed);
-	self->session = NOH_NOBODY;
 }
 
+/* Who still has something to say to this connection: its session, until it has heard the last
+ * words, and routers that were asked something. */
+static void end_if_alone(struct connection *self)
+{
+	if (self->stage == CONNECTION_LEAVING && noh_same(self->session, NOH_NOBODY) &&
+	    !self->answers.count)
+		noh_end(0, NULL);
+}
+
+/* Nothing more is heard from the client, nor told to it. */
 static void finish(struct connection *self)
 {
+	if (self->stage == CONNECTION_ABANDONED || self->stage == CONNECTION_LEAVING)
+		return;
 	publish_will(self);
 	noh_tcp_close(self->conn);
+	noh_cancel(self->timer);
+	noh_after(self->broker->limits.connect_ms, look); // nobody is waited for without an end
+
 	if (self->stage == CONNECTION_ARRIVING) {
-		self->stage = CONNECTION_ABANDONED; // the session will ask, and must be answered
+		self->stage = CONNECTION_ABANDONED; // the session will come, and must be told
 		return;
 	}
-	detach(self);
-	self->stage = CONNECTION_OVER;
-	noh_end(0, NULL);
+	self->stage = CONNECTION_LEAVING;
+	say_last_words(self);
+	end_if_alone(self);
 }
 
-static void turn_away(struct connection *self, const char *why)
+static void note(struct connection *self, const char *what)
 {
 	const char *peer = noh_tcp_peer(self->conn);
 
 	noh_send(self->broker->journal, noted, .who = peer ? peer : "a client that is gone",
-		 .what = why);
+		 .what = what);
+}
+
+static void turn_away(struct connection *self, const char *why)
+{
+	note(self, why);
 	finish(self);
 }
 
@@ -99,7 +118,7 @@ static void turn_away(struct connection *self, const char *why)
 /* A stream that lacks a packet in its middle is worth nothing. */
 static void write_bytes(struct connection *self, noh_bytes bytes)
 {
-	if (noh_tcp_write(self->conn, bytes) == -ENOBUFS && self->stage != CONNECTION_OVER)
+	if (noh_tcp_write(self->conn, bytes) == -ENOBUFS)
 		turn_away(self, "asks for much and reads little");
 }
 
@@ -147,12 +166,15 @@ static void on_routed(struct connection *self, const struct routed *msg)
 {
 	answers_settle(&self->answers, msg->ticket);
 	write_answers(self);
+	end_if_alone(self);
 }
 
 /* The session sends more once this was confirmed; a client that reads too slowly must catch up
  * before. The limit is one above which noh_tcp_drained is promised. */
 static void on_write(struct connection *self, const struct write *msg)
 {
+	if (self->stage != CONNECTION_ATTACHED)
+		return;
 	for (size_t i = 0; i < msg->pieces.count; i++)
 		write_bytes(self, msg->pieces.at[i]);
 	if (noh_tcp_unsent(self->conn) > self->broker->limits.unsent_bytes)
@@ -311,8 +333,8 @@ static void pass_on(struct connection *self, struct acknowledgements *seen)
 	seen->count = 0;
 }
 
-static void note(struct connection *self, struct acknowledgements *seen,
-		 const struct packet *packet)
+static void collect(struct connection *self, struct acknowledgements *seen,
+		    const struct packet *packet)
 {
 	seen->at[seen->count++] = (struct acknowledgement){.type = packet->type, .id = packet->id};
 	if (seen->count == sizeof(seen->at) / sizeof(seen->at[0]))
@@ -334,7 +356,7 @@ static void act_on(struct connection *self, const struct packet *packet, const s
 	case PACKET_PUBACK:
 	case PACKET_PUBREC:
 	case PACKET_PUBCOMP:
-		note(self, seen, packet);
+		collect(self, seen, packet);
 		break;
 	case PACKET_PUBREL:
 		if (self->luggage)
@@ -351,6 +373,7 @@ static void act_on(struct connection *self, const struct packet *packet, const s
 		write_text(self, pingresp, sizeof(pingresp));
 		break;
 	case PACKET_DISCONNECT:
+		pass_on(self, seen);
 		drop_will(self);
 		finish(self);
 		break;
@@ -441,8 +464,8 @@ static void on_look(struct connection *self, const struct look *msg)
 	int64_t left_ms;
 
 	(void)msg;
-	if (self->stage == CONNECTION_ABANDONED) { // the session was never found
-		noh_end(0, NULL);
+	if (self->stage == CONNECTION_ABANDONED || self->stage == CONNECTION_LEAVING) {
+		noh_end(0, NULL); // who was to say something has failed
 		return;
 	}
 	if (self->stage != CONNECTION_ATTACHED) {
@@ -476,8 +499,8 @@ static void on_attached(struct connection *self, const struct attached *msg)
 	for (size_t i = 0; i < msg->unreleased.count; i++)
 		ids_add(&luggage_of(self)->unreleased, (uint16_t)msg->unreleased.at[i]);
 	if (self->stage == CONNECTION_ABANDONED) {
-		detach(self);
-		noh_end(0, NULL);
+		self->stage = CONNECTION_LEAVING;
+		say_last_words(self);
 		return;
 	}
 
@@ -492,13 +515,16 @@ static void on_attached(struct connection *self, const struct attached *msg)
 	take_held(self);
 }
 
-/* There is no session, or no more: so there is none to take leave of. */
+/* It was not let in: there is no session to take leave of. */
 static void end_without_session(struct connection *self)
 {
-	self->session = NOH_NOBODY;
-	if (self->stage == CONNECTION_ARRIVING || self->stage == CONNECTION_ABANDONED)
+	if (self->stage == CONNECTION_ARRIVING) {
 		self->stage = CONNECTION_NEW;
-	finish(self);
+		finish(self);
+	} else if (self->stage == CONNECTION_ABANDONED) {
+		self->stage = CONNECTION_LEAVING;
+		end_if_alone(self);
+	}
 }
 
 static void on_unavailable(struct connection *self, const struct unavailable *msg)
@@ -506,32 +532,33 @@ static void on_unavailable(struct connection *self, const struct unavailable *ms
 	(void)msg;
 	if (self->stage == CONNECTION_ARRIVING) {
 		write_connack(self, CONNACK_UNAVAILABLE, false);
-		self->stage = CONNECTION_NEW;
-		turn_away(self, "there are as many sessions as may be kept");
-		return;
+		note(self, "there are as many sessions as may be kept");
 	}
 	end_without_session(self);
 }
 
-static void on_taken_over(struct connection *self, const struct taken_over *msg)
+static void on_give_way(struct connection *self, const struct give_way *msg)
 {
 	(void)msg;
-	if (self->stage == CONNECTION_ATTACHED)
-		finish(self);
-	else
+	if (noh_same(self->session, NOH_NOBODY))
 		end_without_session(self);
+	else
+		finish(self);
 }
 
-static void on_session_ended(struct connection *self, const struct session_ended *msg)
+static void on_dismissed(struct connection *self, const struct dismissed *msg)
 {
 	(void)msg;
-	end_without_session(self);
+	self->session = NOH_NOBODY;
+	finish(self);
+	end_if_alone(self);
 }
 
 static void on_overflowed(struct connection *self, const struct overflowed *msg)
 {
 	(void)msg;
-	turn_away(self, "takes too little of what it has subscribed to");
+	if (self->stage == CONNECTION_ATTACHED)
+		turn_away(self, "takes too little of what it has subscribed to");
 }
 
 static void on_closed(struct connection *self, const struct noh_tcp_closed *msg)
@@ -543,10 +570,10 @@ static void on_closed(struct connection *self, const struct noh_tcp_closed *msg)
 /* However it ends: if it failed, its client and its session still hear of it. */
 static void on_stopping(struct connection *self, const struct noh_stopping *msg)
 {
-	if (self->stage != CONNECTION_OVER && msg->why != NOH_WHY_SHUTDOWN)
+	if (msg->why == NOH_WHY_FAILED && self->stage != CONNECTION_LEAVING) {
 		publish_will(self);
-	if (msg->why != NOH_WHY_SHUTDOWN)
-		detach(self);
+		say_last_words(self);
+	}
 	reader_finish(&self->reader);
 	answers_finish(&self->answers);
 	if (self->luggage) {
@@ -558,5 +585,5 @@ static void on_stopping(struct connection *self, const struct noh_stopping *msg)
 NOH_ACTOR(connection, (noh_tcp_data, on_data), (write, on_write), (routed, on_routed),
 	  (noh_tcp_drained, on_drained), (noh_tcp_opened, on_opened), (noh_tcp_closed, on_closed),
 	  (look, on_look), (attached, on_attached), (unavailable, on_unavailable),
-	  (taken_over, on_taken_over), (session_ended, on_session_ended),
-	  (overflowed, on_overflowed), (noh_stopping, on_stopping));
+	  (give_way, on_give_way), (dismissed, on_dismissed), (overflowed, on_overflowed),
+	  (noh_stopping, on_stopping));

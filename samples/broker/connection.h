@@ -16,7 +16,7 @@ enum connection_stage {
 	CONNECTION_ARRIVING,  // it has, and the session is looked for
 	CONNECTION_ATTACHED,  // to its session
 	CONNECTION_ABANDONED, // the client went while its session was looked for
-	CONNECTION_OVER,
+	CONNECTION_LEAVING,   // it has said its last words, and others may still have some for it
 };
 
 /* Starts with `broker` set. There may be very many that say nothing for hours, so what only some

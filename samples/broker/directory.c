@@ -69,7 +69,7 @@ static void forget_client(struct directory *self, struct client *client)
 
 static void end_session(struct directory *self, struct client *client)
 {
-	noh_stop(client->session);
+	noh_send(client->session, conclude);
 	forget_client(self, client);
 }
 
@@ -117,7 +117,7 @@ static void on_left(struct directory *self, const struct left *msg)
 		end_session(self, client);
 }
 
-/* A session that has ended by itself has failed. */
+/* One that was to end is not listed any more; any other has failed. */
 static void on_down(struct directory *self, const struct noh_down *msg)
 {
 	struct client *client = find_by_session(self, msg->who);

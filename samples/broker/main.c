@@ -25,14 +25,27 @@ static struct broker broker;
 
 static struct broker_options options;
 
-/* The parts that all clients share. */
+/* The parts that all clients share. One that fails is started again, with nothing in it; what that
+ * means is told in directory.c. */
 static void start_parts(void)
 {
-	broker.directory = noh_spawn(directory, .broker = &broker);
-	broker.journal = noh_spawn(journal, .broker = &broker);
+	enum { DIRECTORY, JOURNAL, ROUTERS };
+	struct noh_child router = NOH_CHILD(router, (.broker = &broker), .name = "router");
+	struct noh_child parts[ROUTERS + ROUTERS_MOST + 1] = {
+		[DIRECTORY] = NOH_CHILD(directory, (.broker = &broker), .name = "directory",
+					.ret_handle = &broker.directory),
+		[JOURNAL] = NOH_CHILD(journal, (.broker = &broker), .name = "journal",
+				      .ret_handle = &broker.journal),
+	};
+
 	broker.router_count = noh_workers() < ROUTERS_MOST ? noh_workers() : ROUTERS_MOST;
-	for (uint32_t i = 0; i < broker.router_count; i++)
-		broker.routers[i] = noh_spawn(router, .broker = &broker);
+	for (uint32_t i = 0; i < broker.router_count; i++) {
+		parts[ROUTERS + i] = router;
+		parts[ROUTERS + i].ret_handle = &broker.routers[i];
+	}
+	noh_supervise_list(
+		NOH_VALUE(noh_supervisor, .size = sizeof(struct noh_supervisor), .name = "parts"),
+		parts);
 }
 
 /* The root: ends when the process is asked to. */
@@ -43,6 +56,7 @@ static int serve(void *unused)
 	int err;
 
 	(void)unused;
+	noh_log_dead_letters();
 	start_parts();
 	err = noh_tcp_listen(&listener, .address = "127.0.0.1", .port = options.port,
 			     .serve = &connection_actor, .state = &fresh,
@@ -56,6 +70,7 @@ static int serve(void *unused)
 	fflush(stdout);
 
 	noh_wait_for_stop();
+	noh_subscribe_dead_letters(NOH_NOBODY); // from here on all are on their way out
 	return 0;
 }
 

@@ -57,19 +57,18 @@ NOH_MESSAGE(acknowledged, (many, acknowledgement, all));
 NOH_MESSAGE(subscribe, (actor, session), (bytes, filter), (u64, qos), (u64, ticket));
 NOH_MESSAGE(unsubscribe, (actor, session), (bytes, filter), (u64, ticket));
 
-/* Session to routers: it ends, and with it all that it has subscribed to. */
+/* Session to routers: it has subscribed to nothing any more. And back: it is sent nothing more. */
 NOH_MESSAGE(forget);
+NOH_MESSAGE(forgotten);
 
-// ---- a client goes
+// ---- a client goes; who leaves waits until nobody has anything more to say to him
 
-/* Connection to session: its last words. */
+/* Connection to session: its last words. And back: they were heard. */
 NOH_MESSAGE(detached, (list, u64, unreleased));
+NOH_MESSAGE(dismissed);
 
 /* Session to connection, which then says its last words: the client has come on another one. */
-NOH_MESSAGE(taken_over);
-
-/* Session to connection: the session is no more. */
-NOH_MESSAGE(session_ended);
+NOH_MESSAGE(give_way);
 
 /* Session to connection, which then says its last words: the client takes too little of what it
  * has subscribed to. */
@@ -77,6 +76,9 @@ NOH_MESSAGE(overflowed);
 
 /* Session to directory: nobody needs it any more, if nobody was attached since. */
 NOH_MESSAGE(left, (u64, attachments));
+
+/* Directory to session: nobody will be attached any more. */
+NOH_MESSAGE(conclude);
 
 // ---- what is to be known
 

@@ -144,6 +144,7 @@ static void on_forget(struct router *self, const struct forget *msg)
 {
 	(void)msg;
 	topics_remove(self->topics, noh_sender().id);
+	noh_send(noh_sender(), forgotten);
 }
 
 static void on_stopping(struct router *self, const struct noh_stopping *msg)

@@ -112,9 +112,9 @@ static void drop_body(noh_bytes body)
 /* At QoS 0 a message too many is lost, as it may be. At QoS 1 and 2 the client is to know. */
 static void overflow(struct session *self, uint64_t qos)
 {
-	if (!qos || self->is_over)
+	if (!qos || self->overflows)
 		return;
-	self->is_over = true;
+	self->overflows = true;
 	if (is_connected(self))
 		noh_send(self->connection, overflowed);
 	else
@@ -130,7 +130,7 @@ static void on_deliver(struct session *self, const struct deliver *msg)
 		.retain = msg->retain,
 	};
 
-	if (!msg->qos && !is_connected(self))
+	if (self->concludes || (!msg->qos && !is_connected(self)))
 		return;
 	message.body = own_body(self, msg);
 	if (outbox_add(&self->outbox, &self->broker->limits.outbox, &message)) {
@@ -149,7 +149,7 @@ static void begin(struct session *self, noh_actor connection)
 
 	self->connection = connection;
 	self->parcels = 0;
-	self->is_over = false;
+	self->overflows = false;
 	noh_cancel(self->expiry);
 	noh_send(connection, attached, .present = self->was_here,
 		 .unreleased = {.at = unreleased, .count = self->unreleased.count});
@@ -169,7 +169,7 @@ static void on_attach(struct session *self, const struct attach *msg)
 		return;
 	}
 	// The old one first says what it leaves behind. Nobody waits longer than that.
-	noh_send(noh_same(self->next, NOH_NOBODY) ? self->connection : self->next, taken_over);
+	noh_send(noh_same(self->next, NOH_NOBODY) ? self->connection : self->next, give_way);
 	self->next = msg->connection;
 }
 
@@ -178,17 +178,41 @@ static void leave(struct session *self)
 	noh_send(self->broker->directory, left, .attachments = self->attachments);
 }
 
+static void on_expired(struct session *self, const struct expired *msg)
+{
+	(void)msg;
+	leave(self);
+}
+
+/* The connection may have subscribed to something until its last words: so only after them. */
+static void have_routers_forget(struct session *self)
+{
+	self->remembered_by = (uint16_t)self->broker->router_count;
+	for (uint32_t i = 0; i < self->broker->router_count; i++)
+		noh_send(self->broker->routers[i], forget);
+}
+
+static void on_forgotten(struct session *self, const struct forgotten *msg)
+{
+	(void)msg;
+	if (!--self->remembered_by)
+		noh_end(0, NULL);
+}
+
 static void on_detached(struct session *self, const struct detached *msg)
 {
 	noh_actor next = self->next;
 
+	noh_send(noh_sender(), dismissed);
 	if (!noh_same(noh_sender(), self->connection))
 		return;
 	self->connection = self->next = NOH_NOBODY;
 	for (size_t i = 0; i < msg->unreleased.count; i++)
 		ids_add(&self->unreleased, (uint16_t)msg->unreleased.at[i]);
 
-	if (!noh_same(next, NOH_NOBODY))
+	if (self->concludes)
+		have_routers_forget(self);
+	else if (!noh_same(next, NOH_NOBODY))
 		begin(self, next);
 	else if (self->is_kept)
 		self->expiry = noh_after(self->broker->limits.session_ms, expired);
@@ -196,24 +220,38 @@ static void on_detached(struct session *self, const struct detached *msg)
 		leave(self);
 }
 
-static void on_expired(struct session *self, const struct expired *msg)
+static void on_conclude(struct session *self, const struct conclude *msg)
 {
 	(void)msg;
-	leave(self);
+	self->concludes = true;
+	noh_cancel(self->expiry);
+	noh_send(self->next, give_way);
+	self->next = NOH_NOBODY;
+	if (is_connected(self))
+		noh_send(self->connection, give_way);
+	else
+		have_routers_forget(self);
+}
+
+/* It has failed, or all ends: there is no time to wait for last words. */
+static void end_at_once(struct session *self)
+{
+	noh_send(self->next, give_way);
+	noh_send(self->connection, give_way);
+	noh_send(self->connection, dismissed);
+	for (uint32_t i = 0; i < self->broker->router_count; i++)
+		noh_send(self->broker->routers[i], forget);
 }
 
 static void on_stopping(struct session *self, const struct noh_stopping *msg)
 {
 	outbox_finish(&self->outbox);
 	ids_finish(&self->unreleased);
-	if (msg->why == NOH_WHY_SHUTDOWN && !is_connected(self))
-		return;
-	noh_send(self->connection, session_ended);
-	noh_send(self->next, session_ended);
-	for (uint32_t i = 0; i < self->broker->router_count; i++)
-		noh_send(self->broker->routers[i], forget);
+	if (msg->why != NOH_WHY_NORMAL)
+		end_at_once(self);
 }
 
 NOH_ACTOR(session, (deliver, on_deliver), (flush, on_flush), (written, on_written),
 	  (acknowledged, on_acknowledged), (attach, on_attach), (detached, on_detached),
-	  (expired, on_expired), (noh_stopping, on_stopping));
+	  (expired, on_expired), (conclude, on_conclude), (forgotten, on_forgotten),
+	  (noh_stopping, on_stopping));

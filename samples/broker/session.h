@@ -16,12 +16,14 @@ struct session {
 	struct outbox outbox;
 	struct ids unreleased;
 	noh_timer expiry;
-	uint32_t attachments; // as the directory has counted them
-	uint32_t parcels;     // under way to the connection
-	bool is_kept;         // outlives its connection
-	bool was_here;        // some connection was attached before
-	bool flushes;         // a flush is under way
-	bool is_over;         // has overflowed, and that was told
+	uint32_t attachments;   // as the directory has counted them
+	uint32_t parcels;       // under way to the connection
+	bool is_kept;           // outlives its connection
+	bool was_here;          // some connection was attached before
+	bool flushes;           // a flush is under way
+	bool overflows;         // and that was told
+	bool concludes;         // will end as soon as nobody sends it anything more
+	uint16_t remembered_by; // while it does: routers
 };
 
 extern const struct noh_actor_type session_actor;
