@@ -52,6 +52,7 @@ void look_at_clock(struct worker *worker)
 	ck_pr_store_64(&worker->turn_ns, (worker->turn_ns * 7 + passed / (turns ? turns : 1)) / 8);
 	ck_pr_store_64(&worker->now_ns, now_ns);
 	worker->turns_before = worker->statistics.turns;
+	worker->poll_soon = true;
 }
 
 static inline void grant(struct worker *worker)

@@ -121,6 +121,7 @@ static void poll_now_and_then(struct worker *worker)
 	struct reactor *reactor = worker->reactor;
 	uint32_t waiting = ring_count(&worker->ring);
 
+	worker->poll_soon = false;
 	if (worker->now_ns - ck_pr_load_64(&reactor->polled_ns) < POLL_EVERY_NS ||
 	    !reactor_try_hold(reactor))
 		return;
@@ -146,10 +147,11 @@ static void run_simulated(struct worker *worker)
 static void run_real(struct worker *worker)
 {
 	for (;;) {
-		if (__builtin_expect(worker->credit <= 0, 0)) {
+		if (__builtin_expect(worker->credit <= 0, 0))
 			look_at_clock(worker);
+		// Most looks are within turns, when the last message of one has used up the credit.
+		if (__builtin_expect(worker->poll_soon, 0))
 			poll_now_and_then(worker);
-		}
 		struct slot *slot = take_next_soon(worker);
 		if (slot || (slot = find_work(worker)))
 			turn(worker, slot);

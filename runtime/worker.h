@@ -59,6 +59,7 @@ struct worker {
 	// Time.
 	uint64_t now_ns; // when the clock was last looked at
 	uint64_t turn_began_ns;
+	bool poll_soon;         // it was looked at since the reactor's turn to be polled was
 	int32_t quantum;        // messages between two looks
 	uint64_t turns_before;  // statistics.turns at the last look
 	uint64_t turn_ns;       // moving average
