@@ -61,24 +61,22 @@ Test(run, leaves_signals_as_they_were)
 	cr_expect_eq(before.sa_handler, after.sa_handler);
 }
 
-static int never_ends(void *pipes)
+static int never_ends(void *writing_end)
 {
-	char byte;
-	noh_check(write(((int *)pipes)[1], "x", 1) == 1);
-	for (;;) // stuck in a system call; its own writing end stays open
-		noh_check(read(((int *)pipes)[2], &byte, 1) == 1);
+	noh_check(write(*(int *)writing_end, "x", 1) == 1);
+	for (;;)
+		pause(); // a handler that is stuck
 	return 0;
 }
 
 Test(run, exits_at_once_by_the_second_signal)
 {
-	int pipes[4], status = 0;
+	int pipes[2], status = 0;
 	char byte;
 	cr_assert_eq(pipe(pipes), 0);
-	cr_assert_eq(pipe(pipes + 2), 0);
 	pid_t child = fork();
 	if (!child)
-		_exit(noh_run(never_ends, pipes, .workers = 1));
+		_exit(noh_run(never_ends, &pipes[1], .workers = 1));
 
 	cr_assert_eq(read(pipes[0], &byte, 1), 1); // it runs
 	while (waitpid(child, &status, WNOHANG) == 0) {
