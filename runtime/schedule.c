@@ -34,8 +34,9 @@ enum {
 	NEXT_MOST = 3,     // runs of the next slot in a row while the ring waits
 	INJECT_EVERY = 16, // looks at the queues between those at the inject queue first
 	THROTTLE_LEAST_US = 2,
-	THROTTLE_STEPS = 8,  // doublings: to about 0.5 ms
-	SPIN_NS = 20 * 1000, // a throttled actor due within this is waited for awake
+	THROTTLE_STEPS = 8,        // doublings: to about 0.5 ms
+	THROTTLE_FORGET_US = 4000, // after which they begin anew
+	SPIN_NS = 20 * 1000,       // a throttled actor due within this is waited for awake
 };
 
 // ---- waking
@@ -241,10 +242,13 @@ static void throttle(struct worker *worker, struct slot *slot)
 {
 	// Served when nothing else is, when the receiver has caught up, or when the time is over.
 	// The time doubles while the receiver stays overloaded.
+	uint32_t now_us = (uint32_t)(worker->now_ns / 1000);
+	if (now_us - slot->resume_us > THROTTLE_FORGET_US)
+		slot->throttle_step = 0; // that was another time
 	uint32_t step =
 		slot->throttle_step < THROTTLE_STEPS ? slot->throttle_step++ : THROTTLE_STEPS;
 	slot->throttled_by = slot_index(worker->throttled_by);
-	slot->resume_us = (uint32_t)(worker->now_ns / 1000) + (THROTTLE_LEAST_US << step);
+	slot->resume_us = now_us + (THROTTLE_LEAST_US << step);
 	slot_list_push(&worker->throttled, slot);
 }
 
@@ -252,10 +256,10 @@ void reschedule(struct worker *worker, struct slot *slot)
 {
 	if (worker->runtime->simulation) {
 		simulation_add(worker->runtime->simulation, slot);
-	} else if (slot->home != ANY_WORKER) {
-		slot_list_push(&worker->home_local, slot);
 	} else if (worker->throttle) {
 		throttle(worker, slot);
+	} else if (slot->home != ANY_WORKER) {
+		slot_list_push(&worker->home_local, slot);
 	} else {
 		slot->throttle_step = 0;
 		push_ring(worker, slot);
@@ -316,7 +320,11 @@ static struct slot *take_injected(struct worker *worker)
 
 static struct slot *take_home(struct worker *worker)
 {
-	struct slot *slot = slot_list_take(&worker->home_local);
+	// By turns, since fibers that keep each other busy would keep those out that are woken from
+	// elsewhere.
+	struct slot *slot = worker->tick % 4 ? NULL : shared_queue_take(&worker->home);
+	if (!slot)
+		slot = slot_list_take(&worker->home_local);
 	return slot ? slot : shared_queue_take(&worker->home);
 }
 
@@ -324,10 +332,11 @@ static struct slot *take_own(struct worker *worker)
 {
 	struct slot *slot;
 
-	// Now and then what others left comes first, so that busy actors cannot keep it waiting for
-	// ever.
-	if (++worker->tick % INJECT_EVERY == 0 &&
-	    ((slot = take_injected(worker)) || (slot = take_throttled(worker))))
+	// Now and then what others left, or what was held back, comes first, so that busy actors
+	// cannot keep it waiting for ever.
+	if (++worker->tick % INJECT_EVERY == 0 && (slot = take_injected(worker)))
+		return slot;
+	if (worker->tick % INJECT_EVERY == 1 && (slot = take_throttled(worker)))
 		return slot;
 	if (worker->tick % 2 == 0 && (slot = take_home(worker)))
 		return slot;
