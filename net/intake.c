@@ -9,7 +9,7 @@ uint8_t *intake_space(struct intake *intake, uint32_t size, size_t *ret_room)
 	if (!buffer || (!buffer_rewind(buffer) && buffer_room(buffer) < size)) {
 		if (buffer)
 			buffer_release(buffer);
-		buffer = intake->buffer = buffer_create(INTAKE_BYTES);
+		buffer = intake->buffer = buffer_create(size > INTAKE_BYTES ? size : INTAKE_BYTES);
 	}
 	size_t room = buffer_room(buffer);
 	*ret_room = room < size ? room : size;
@@ -21,6 +21,8 @@ noh_bytes intake_take(struct intake *intake, size_t size)
 	struct noh_buffer *buffer = intake->buffer;
 	noh_bytes bytes = {.at = buffer_data(buffer), .size = size, .owner = buffer};
 
+	if (size <= READ_COPIED)
+		return (noh_bytes){.at = bytes.at, .size = size};
 	// No reference of its own: the intake's keeps the bytes there until they are retained.
 	buffer->used += size;
 	return bytes;

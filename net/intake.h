@@ -9,9 +9,10 @@
 #include "mailbox/bytes.h"
 
 enum {
-	READ_LEAST = 2048,       // the space of a connection's first read
-	READ_MOST = 64 * 1024,   // what it grows to while reads come back full
-	INTAKE_BYTES = 64 * 1024 // of one buffer
+	READ_LEAST = 2048,        // the space of a connection's first read
+	READ_MOST = 64 * 1024,    // what it grows to while reads come back full
+	INTAKE_BYTES = 16 * 1024, // of one buffer, if no larger read is wanted
+	READ_COPIED = 512,        // who wants to keep so little makes a copy of it
 };
 
 struct intake {
@@ -21,7 +22,9 @@ struct intake {
 /* Space for a read of at least READ_LEAST bytes, at most `size`; good until intake_take(). */
 uint8_t *intake_space(struct intake *intake, uint32_t size, size_t *ret_room);
 
-/* Cuts off what was read into the space: a slice that is borrowed until the next call of either. */
+/* Cuts off what was read into the space: a slice that is borrowed until the next call of either.
+ * Without an owner if it is small: a buffer is not to be kept, and its count of references not to
+ * be fought for by all workers, for the sake of a few bytes. */
 noh_bytes intake_take(struct intake *intake, size_t size);
 
 /* How large the next read of a connection should be, after one of `got` in a space of `room`. */
