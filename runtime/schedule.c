@@ -465,6 +465,11 @@ static void set_idle(struct worker *worker)
 	ck_pr_or_64(&worker->runtime->idle[worker->index / 64], 1ull << worker->index % 64);
 }
 
+static bool is_idle(const struct worker *worker)
+{
+	return ck_pr_load_64(&worker->runtime->idle[worker->index / 64]) >> worker->index % 64 & 1;
+}
+
 // True if the bit was still set: nobody has claimed this worker.
 static bool clear_idle(struct worker *worker)
 {
@@ -528,9 +533,12 @@ void park(struct worker *worker)
 		return;
 	}
 
-	// A stuck worker's reactor may be polled by the watchdog; ours is about to be looked after
-	// again.
+	// A stuck worker's reactor may be polled by the watchdog, and so may ours, if we were slow
+	// to come here: then it may have taken the ring that was meant for us. But who rings has
+	// cleared the bit before, and from here on nobody else polls.
 	reactor_hold(reactor);
+	if (!is_idle(worker))
+		until = 0;
 	ck_pr_store_64(&worker->statistics.parks, worker->statistics.parks + 1);
 	ck_pr_store_32(&worker->parked, 1);
 	reactor->ops->poll(reactor, until, RING_SIZE);
