@@ -279,15 +279,17 @@ void fiber_offer(struct worker *worker, struct slot *slot, struct envelope *enve
 	}
 }
 
-bool fiber_only_looks(struct worker *worker, struct slot *slot)
+bool fiber_only_looks(const struct slot *slot)
 {
-	struct fiber *fiber = slot->extras ? slot->extras->fiber : NULL;
-	if (!fiber || slot_state(slot) != SLOT_ALIVE || fiber->state != FIBER_RECEIVES ||
-	    !fiber->only_looks)
-		return false;
-	fiber->got = NULL;
+	const struct fiber *fiber = slot->extras ? slot->extras->fiber : NULL;
+	return fiber && slot_state(slot) == SLOT_ALIVE && fiber->state == FIBER_RECEIVES &&
+	       fiber->only_looks;
+}
+
+void fiber_saw_nothing(struct worker *worker, struct slot *slot)
+{
+	slot->extras->fiber->got = NULL;
 	resume(worker, slot);
-	return true;
 }
 
 void fiber_yielded(struct worker *worker, struct slot *slot)

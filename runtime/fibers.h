@@ -22,8 +22,10 @@ void fiber_offer(struct worker *worker, struct slot *slot, struct envelope *enve
 /* noh_stop() has come. */
 void fiber_stop_asked(struct worker *worker, struct slot *slot);
 
-/* The mail is used up. True if the fiber only wanted to look, and went on. */
-bool fiber_only_looks(struct worker *worker, struct slot *slot);
+/* True if the fiber waits only until all mail that is there now has been looked at. Then, when it
+ * has: goes on with it. */
+bool fiber_only_looks(const struct slot *slot);
+void fiber_saw_nothing(struct worker *worker, struct slot *slot);
 
 /* Goes on with a fiber that had yielded. */
 void fiber_yielded(struct worker *worker, struct slot *slot);

@@ -348,8 +348,9 @@ static inline void end_turn(struct worker *worker)
 // Mail is left, or may be: back into the queue.
 static void leave_with_mail(struct worker *worker, struct slot *slot)
 {
-	// What ended the turn may have been its last message.
-	if (mailbox_seems_empty(&slot->out) && !slot->saved) {
+	// What ended the turn may have been its last message. (A fiber that only looks must be told
+	// that there is nothing, in its next turn.)
+	if (mailbox_seems_empty(&slot->out) && !slot->saved && !fiber_only_looks(slot)) {
 		if (ck_pr_load_8(&slot->overloaded))
 			ck_pr_store_8(&slot->overloaded, 0);
 		if (mailbox_go_idle(&slot->in, &slot->out)) {
@@ -375,8 +376,12 @@ static void go_on(struct worker *worker, struct slot *slot)
 		struct envelope *envelope = next_envelope(worker, slot);
 		if (!envelope) {
 			if (__builtin_expect(slot->flags & SLOT_FIBER, 0) &&
-			    fiber_only_looks(worker, slot))
+			    fiber_only_looks(slot)) {
+				fiber_saw_nothing(worker, slot);
+				if (--worker->credit <= worker->floor && !grant_more(worker))
+					break;
 				continue;
+			}
 			run_turn_ends(worker);
 			// Only what the saved list holds may be left, and who does not want it now
 			// is idle.
