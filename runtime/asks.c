@@ -375,22 +375,27 @@ static bool thread_tidy(struct slot *slot)
 	return mailbox_go_idle(&slot->in, &slot->out);
 }
 
-// The thread ends. Its slot must be idle when the next thread takes it.
-static void give_thread_slot(void *argument)
+// Drops what came after the slot was left idle, if it was. Who found the mailbox idle is about to
+// say so: to go on before would leave its word to be taken for somebody else's.
+static void thread_empty(struct slot *slot, bool was_idle)
 {
-	struct slot *slot = (struct slot *)argument;
-	struct slot_cache cache = {.depot = &thread_depot};
-
-	// Who found the mailbox idle is about to say so. The next thread would believe it, and find
-	// nothing.
-	bool may_be_used_again = slot_advance(slot);
-	if (thread_is_idle && !mailbox_is_idle(&slot->in)) {
+	if (was_idle && !mailbox_is_idle(&slot->in)) {
 		while (!ck_pr_load_32(thread_word(slot))) // pairs with wake_thread()
 			sched_yield();
 		ck_pr_fence_acquire();
 	}
 	while (!mailbox_is_idle(&slot->in) && !thread_tidy(slot))
 		sched_yield();
+}
+
+// The thread ends. Its slot must be idle when the next thread takes it.
+static void give_thread_slot(void *argument)
+{
+	struct slot *slot = (struct slot *)argument;
+	struct slot_cache cache = {.depot = &thread_depot};
+
+	bool may_be_used_again = slot_advance(slot);
+	thread_empty(slot, thread_is_idle);
 	if (may_be_used_again) {
 		slot_give(&cache, slot);
 		slot_flush(&cache);
@@ -403,6 +408,28 @@ static void make_thread_key(void)
 	pthread_key_create(&thread_key, give_thread_slot);
 }
 
+// Whoever answers looks at the generation, then pushes: a thread may end between the two, and the
+// answer lies in its slot until another thread takes that. After the last runtime none may come.
+void asks_empty_thread_slots(void)
+{
+	struct slot_cache cache = {.depot = &thread_depot};
+	uint32_t index, next;
+
+	pthread_once(&thread_once, make_thread_key);
+	pthread_mutex_lock(&thread_depot.lock);
+	index = thread_depot.first;
+	thread_depot.first = 0;
+	pthread_mutex_unlock(&thread_depot.lock);
+
+	for (; index; index = next) {
+		struct slot *slot = &slot_table[index];
+		next = slot->elder;
+		thread_empty(slot, true);
+		slot_give(&cache, slot);
+	}
+	slot_flush(&cache);
+}
+
 static struct slot *slot_of_thread(void)
 {
 	if (!thread_slot) {
@@ -412,7 +439,9 @@ static struct slot *slot_of_thread(void)
 		slot_flush(&cache);
 		if (!thread_slot)
 			return NULL;
-		thread_slot->kind = SLOT_THREAD;
+		// Once, before anyone has its handle: who answers late still reads it.
+		if (thread_slot->kind != SLOT_THREAD)
+			thread_slot->kind = SLOT_THREAD;
 		pthread_setspecific(thread_key, thread_slot);
 	}
 	return thread_slot;

@@ -24,4 +24,8 @@ void asks_alarm(struct worker *worker, struct slot *slot);
 /* The life ends: no answer reaches the next one, and requests it took and did not answer fail. */
 void asks_drop(struct worker *worker, struct slot *slot);
 
+/* The end of a runtime, when its workers are gone: drops the answers that reached the slots of
+ * plain threads after these had ended. */
+void asks_empty_thread_slots(void);
+
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/asks.h"
 #include "runtime/cpus.h"
 #include "runtime/environment.h"
 #include "runtime/guardian.h"
@@ -148,6 +149,7 @@ int runtime_run(struct noh_runtime *runtime, int (*function)(void *), void *argu
 	while (load_acquire_32(&runtime->threads)) // pairs with noh_thread_leave()
 		usleep(1000);
 
+	asks_empty_thread_slots();
 	int status = runtime->status;
 	destroy(runtime);
 	return status;
