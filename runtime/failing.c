@@ -26,6 +26,8 @@ void noh_note_failure(const char *text)
 	struct worker *worker = this_worker;
 	if (worker && text != worker->failure)
 		snprintf(worker->failure, sizeof(worker->failure), "%s", text);
+	if (worker && worker->fiber)
+		fiber_note_thrown(worker);
 }
 
 void noh_fail(const char *format, ...)

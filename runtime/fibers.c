@@ -37,6 +37,7 @@ struct fiber {
 	struct fiber_stack *stack;
 	struct slot *slot;
 	enum fiber_state state;
+	bool has_thrown; // in C++: how it failed is in the worker
 
 	// What it waits for.
 	const struct noh_message_type *const *types; // a list that ends with NULL; empty: any
@@ -48,6 +49,7 @@ struct fiber {
 	const struct noh_delivery *got; // NULL: time is up
 	struct noh_delivery delivery;
 	int err; // of an ask
+	const void *answer;
 
 	// What it was lent.
 	struct envelope *hand; // the message received last
@@ -57,11 +59,27 @@ struct fiber {
 
 // ---- switching
 
+_Noreturn void fiber_fail(struct worker *worker)
+{
+	struct fiber *fiber = worker->fiber;
+	scratch_undo(&fiber->scratch);
+	fiber->state = FIBER_FAILED;
+	context_switch(&fiber->context, &worker->loop);
+	abort(); // nobody resumes it
+}
+
+void fiber_note_thrown(struct worker *worker)
+{
+	worker->fiber->has_thrown = true;
+}
+
 static void run_fiber(void *argument)
 {
 	struct fiber *fiber = (struct fiber *)argument;
 
 	fiber->slot->type->run(fiber->slot->state);
+	if (fiber->has_thrown)
+		fiber_fail(worker_here());
 	scratch_undo(&fiber->scratch);
 	fiber->state = FIBER_RETURNED;
 	context_leave(&fiber->context, &worker_here()->loop);
@@ -79,18 +97,12 @@ static void resume(struct worker *worker, struct slot *slot)
 	context_switch(&worker->loop, &fiber->context);
 	worker->fiber = NULL;
 
-	if (fiber->state == FIBER_FAILED) {
+	if (fiber->state == FIBER_FAILED)
 		turn_fail(worker, slot, worker->failure);
-	} else if (worker->end_asked) {
-		char *reason = worker->end_reason;
-		worker->end_reason = NULL;
-		worker->end_asked = false;
-		life_end(worker, slot, worker->end_code ? NOH_WHY_FAILED : NOH_WHY_NORMAL,
-			 worker->end_code, reason);
-		free(reason);
-	} else if (fiber->state == FIBER_RETURNED) {
+	else if (worker->end_asked)
+		turn_end_as_asked(worker, slot);
+	else if (fiber->state == FIBER_RETURNED)
 		life_end(worker, slot, NOH_WHY_NORMAL, 0, NULL);
-	}
 	worker->hand = NULL;
 }
 
@@ -100,15 +112,6 @@ static void wait(struct fiber *fiber, enum fiber_state state)
 	struct worker *worker = worker_here();
 	fiber->state = state;
 	context_switch(&fiber->context, &worker->loop);
-}
-
-_Noreturn void fiber_fail(struct worker *worker)
-{
-	struct fiber *fiber = worker->fiber;
-	scratch_undo(&fiber->scratch);
-	fiber->state = FIBER_FAILED;
-	context_switch(&fiber->context, &worker->loop);
-	abort(); // nobody resumes it
 }
 
 // ---- beginning and end
@@ -242,8 +245,7 @@ static void take_answer(struct worker *worker, struct slot *slot, struct envelop
 	if (in.body) {
 		envelope = saved_detach(slot, envelope);
 		lend(fiber, envelope);
-		fiber->delivery =
-			(struct noh_delivery){.id = post_id(envelope), .body = envelope->body};
+		fiber->answer = envelope->body;
 	} else {
 		envelope_release(envelope);
 	}
@@ -341,6 +343,16 @@ static void wait_until(struct fiber *fiber, enum fiber_state state, int64_t with
 	wait(fiber, state);
 }
 
+static void let_others_run(struct fiber *fiber)
+{
+	struct worker *worker = worker_here();
+
+	// The turn ends before it sees this, so everybody else who is runnable comes first.
+	post_control(worker->self, CONTROL_WAKE, worker->self, NULL, 0);
+	end_turn_soon(worker);
+	wait(fiber, FIBER_YIELDS);
+}
+
 const struct noh_delivery *noh_receive_types(int64_t within_ms,
 					     const struct noh_message_type *const *types)
 {
@@ -351,8 +363,11 @@ const struct noh_delivery *noh_receive_types(int64_t within_ms,
 		wait(fiber, FIBER_RECEIVES); // not resumed any more
 	give_back_lent(fiber);
 	worker_here()->hand = NULL;
+	if (worker_here()->credit <= worker_here()->floor)
+		let_others_run(fiber); // what is saved may be much
 	fiber->types = types;
 	while ((envelope = saved_take_wanted(fiber->slot, is_wanted, fiber))) {
+		worker_here()->credit--;
 		if (lend(fiber, envelope)) {
 			worker_here()->hand = envelope;
 			return receive_envelope(fiber, envelope);
@@ -376,13 +391,7 @@ void noh_sleep(int64_t ms)
 
 void noh_yield(void)
 {
-	struct fiber *fiber = running_fiber("noh_yield");
-	struct worker *worker = worker_here();
-
-	// The turn ends before it sees this, so everybody else who is runnable comes first.
-	post_control(worker->self, CONTROL_WAKE, worker->self, NULL, 0);
-	end_turn_soon(worker);
-	wait(fiber, FIBER_YIELDS);
+	let_others_run(running_fiber("noh_yield"));
 }
 
 void fiber_wait_for_wake(void)
@@ -399,7 +408,7 @@ int fiber_ask(struct worker *worker, noh_actor to, const struct noh_message_type
 	wait(fiber, FIBER_ASKS);
 	fiber->ask = 0;
 	if (!fiber->err)
-		*ret_answer = fiber->delivery.body;
+		*ret_answer = fiber->answer;
 	return fiber->err;
 }
 

@@ -47,4 +47,7 @@ void fiber_wait_for_wake(void);
 /* The running fiber fails: its stack is left and never returned to. */
 _Noreturn void fiber_fail(struct worker *worker);
 
+/* The running fiber has thrown an exception in C++, and is about to return. */
+void fiber_note_thrown(struct worker *worker);
+
 #endif

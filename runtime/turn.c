@@ -65,7 +65,7 @@ static inline void grant(struct worker *worker)
 static bool grant_more(struct worker *worker)
 {
 	worker->turn_left -= worker->granted_at - worker->credit;
-	if (worker->throttle || worker->turn_left <= 0)
+	if (worker->floor == TURN_ENDS || worker->turn_left <= 0)
 		return false;
 	if (worker->credit <= 0) {
 		look_at_clock(worker);
@@ -90,18 +90,14 @@ static void not_understood(struct worker *worker, struct slot *slot, struct enve
 		   envelope->body, "not understood");
 }
 
-// noh_end() was called.
-static void end_as_asked(struct worker *worker, struct slot *slot)
+void turn_end_as_asked(struct worker *worker, struct slot *slot)
 {
-	char *reason = worker->end_reason;
-	worker->end_reason = NULL;
-	worker->end_asked = false;
+	const char *reason = worker->end_reason; // freed by life_end_rest()
 	if (worker->end_code)
 		noh_log(NOH_WARN, "ends with code %lld: %s", (long long)worker->end_code,
 			reason ? reason : "");
 	life_end(worker, slot, worker->end_code ? NOH_WHY_FAILED : NOH_WHY_NORMAL, worker->end_code,
 		 reason);
-	free(reason);
 }
 
 static void drop(struct worker *worker, struct envelope *envelope)
@@ -133,7 +129,7 @@ static __attribute__((noinline)) void done_otherwise(struct worker *worker, stru
 	worker->hand = NULL;
 	drop(worker, envelope);
 	if (worker->end_asked)
-		end_as_asked(worker, slot);
+		turn_end_as_asked(worker, slot);
 }
 
 // After a handler has returned: mostly there is nothing left to do.
@@ -428,7 +424,7 @@ static void give(struct worker *worker, struct slot *slot, const struct noh_deli
 	if (handled == NOH_FAILED)
 		turn_fail(worker, slot, worker->failure);
 	else if (worker->end_asked)
-		end_as_asked(worker, slot);
+		turn_end_as_asked(worker, slot);
 }
 
 void turn_give(struct worker *worker, struct slot *slot, const struct noh_message_type *type,

@@ -5,7 +5,7 @@
 #include "runtime/post.h"
 
 /* Whoever runs the slot. Calls the handler of one of the library's own messages directly, if the
- * type has one. Fibers get it put into their saved mail. */
+ * type has one. Not for fibers. */
 void turn_give(struct worker *worker, struct slot *slot, const struct noh_message_type *type,
 	       const void *body);
 
@@ -15,5 +15,8 @@ void turn_give_outcome(struct worker *worker, struct slot *slot, uint32_t asked_
 
 /* Whoever runs the slot, between messages: logs a failure and ends the life with it. */
 void turn_fail(struct worker *worker, struct slot *slot, const char *reason);
+
+/* The same: noh_end() was called. */
+void turn_end_as_asked(struct worker *worker, struct slot *slot);
 
 #endif

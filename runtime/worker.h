@@ -125,11 +125,13 @@ void wake_everybody(struct noh_runtime *runtime);
 
 // ---- turn.c
 
-/* The running turn ends when its handler returns, or the fiber waits. */
+enum { TURN_ENDS = INT32_MAX }; // of `floor`
+
+/* The running turn ends when its handler returns, or the fiber waits, though its budget may not be
+ * used up. */
 static inline void end_turn_soon(struct worker *worker)
 {
-	worker->turn_left = 0;
-	worker->floor = INT32_MAX;
+	worker->floor = TURN_ENDS;
 }
 
 /* Runs an actor that is scheduled until its mail or its budget is used up. */

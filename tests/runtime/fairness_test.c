@@ -6,6 +6,7 @@
 
 NOH_MESSAGE(ball, (actor, to));
 NOH_MESSAGE(go);
+NOH_MESSAGE(number, (u64, value));
 
 // ---- two fibers that never wait for anybody but each other
 
@@ -63,4 +64,62 @@ static int wait_among_players(void *unused)
 Test(fairness, a_fiber_woken_from_outside_runs_among_busy_ones)
 {
 	cr_expect_eq(noh_run(wait_among_players, NULL, .workers = 1), 0);
+}
+
+// ---- a fiber that looks again and again
+
+static int look_until_time_has_passed(void *unused)
+{
+	(void)unused;
+	noh_after(2, go);
+	while (!noh_receive(0, go))
+		;
+	return 0;
+}
+
+Test(fairness, time_passes_while_a_fiber_only_looks)
+{
+	cr_expect_eq(noh_run(look_until_time_has_passed, NULL, .workers = 1), 0);
+}
+
+// ---- a fiber with much mail
+
+enum { MUCH = 100000 };
+
+// On the only worker there is.
+static bool has_heard;
+
+struct listener {
+	int unused;
+};
+
+static void on_number(struct listener *self, const struct number *msg)
+{
+	(void)self;
+	(void)msg;
+	has_heard = true;
+}
+
+NOH_ACTOR(listener, (number, on_number));
+
+static int read_much_mail(void *unused)
+{
+	noh_actor listener = noh_spawn(listener);
+	int read_before = 0;
+
+	(void)unused;
+	for (int i = 0; i < MUCH; i++)
+		noh_send(noh_self(), number, .value = 1);
+	noh_sleep(0); // all of it is saved
+	noh_send(listener, number, .value = 1);
+	for (int i = 0; i < MUCH; i++) {
+		noh_receive(-1, number);
+		read_before += !has_heard;
+	}
+	return read_before < MUCH / 2 ? 0 : 3;
+}
+
+Test(fairness, others_run_while_a_fiber_reads_its_mail)
+{
+	cr_expect_eq(noh_run(read_much_mail, NULL, .workers = 1), 0);
 }

@@ -9,6 +9,8 @@ NOH_MESSAGE(green, (u64, value));
 NOH_MESSAGE(blue, (u64, value));
 NOH_MESSAGE(word, (str, text));
 NOH_MESSAGE(woke, (i64, at_ms));
+NOH_MESSAGE(price, (i64, cents));
+NOH_REQUEST(get_price, price, (u64, serial));
 
 static void send_colours(noh_actor to, uint64_t count)
 {
@@ -113,6 +115,32 @@ Simulated(receive, lends_a_message_until_the_next_receive)
 	noh_check(!strcmp(word->text, "still here"));
 	noh_check(!strcmp(formatted, "still here too"));
 	noh_receive(-1, red);
+}
+
+struct shop {
+	int unused;
+};
+
+static void on_get_price(struct shop *self, const struct get_price *msg)
+{
+	(void)self;
+	noh_reply(price, .cents = (int64_t)msg->serial * 100);
+}
+
+NOH_ACTOR(shop, (get_price, on_get_price));
+
+Simulated(receive, lends_a_message_over_an_ask_and_answers_likewise)
+{
+	noh_actor shop = noh_spawn(shop);
+	const struct price *first, *second;
+
+	noh_send(noh_self(), red, .value = 7);
+	const struct noh_delivery *in = noh_receive(-1, red);
+	noh_check(!noh_ask(shop, get_price, 1000, &first, .serial = 1));
+	noh_check(!noh_ask(shop, get_price, 1000, &second, .serial = 2));
+
+	noh_check(noh_as(in, red) && noh_as(in, red)->value == 7);
+	noh_check(first->cents == 100 && second->cents == 200);
 }
 
 Simulated(receive, may_wait_for_a_very_long_time)
