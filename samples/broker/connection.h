@@ -1,4 +1,5 @@
-/* The state of a connection, for the listener that starts it; connection.c has what it does. */
+/* A connection's state, for the listener that starts it, and what its parts share: connection.c,
+ * the actor; requests.c, what the client's packets ask for; replies.c, what it is answered. */
 #ifndef BROKER_CONNECTION_H
 #define BROKER_CONNECTION_H
 
@@ -8,7 +9,7 @@
 
 #include "broker/answers.h"
 #include "broker/broker.h"
-#include "broker/ids.h"
+#include "broker/luggage.h"
 #include "broker/reader.h"
 
 enum connection_stage {
@@ -36,5 +37,11 @@ struct connection {
 };
 
 extern const struct noh_actor_type connection_actor;
+
+/* Nothing more is heard from the client, nor told to it. */
+void connection_finish(struct connection *self);
+
+/* The same, and the reason is logged. */
+void connection_turn_away(struct connection *self, const char *why);
 
 #endif
