@@ -16,6 +16,7 @@ struct limits {
 	struct outbox_limits outbox; // of one session
 	size_t unsent_bytes;         // to a client that reads too slowly, before its session waits
 	uint32_t retained;           // topics with a retained message
+	uint32_t subscriptions;      // of one session, in each router
 	uint32_t sessions;           // that outlive their connection
 	int64_t session_ms;          // how long they do
 	int64_t connect_ms;          // within which CONNECT must come

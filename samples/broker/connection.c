@@ -75,6 +75,8 @@ void connection_turn_away(struct connection *self, const char *why)
 static void on_routed(struct connection *self, const struct routed *msg)
 {
 	answers_settle(&self->answers, msg->ticket);
+	if (msg->refused && self->stage == CONNECTION_ATTACHED)
+		connection_turn_away(self, "subscribes to more filters than it may");
 	reply_answers(self);
 	end_if_alone(self);
 }

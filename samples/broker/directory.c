@@ -135,17 +135,20 @@ static void on_subscriptions_lost(struct directory *self, const struct subscript
 	noh_fail("a router has lost the subscriptions");
 }
 
-static void ignore(struct table_entry *entry)
+/* Its tables, dropped at its end, whichever way that comes. */
+NOH_MESSAGE(tables, (owned, by_id), (owned, by_session));
+
+static void drop_table(void *table)
 {
-	(void)entry;
+	table_clear(table, NULL); // what is in it is this actor's own memory
 }
 
-static void on_stopping(struct directory *self, const struct noh_stopping *msg)
+static void on_start(struct directory *self, const struct noh_start *msg)
 {
 	(void)msg;
-	table_clear(&self->by_id, ignore);
-	table_clear(&self->by_session, ignore);
+	noh_keep(tables, NOH_VALUE(tables, .by_id = {&self->by_id, drop_table},
+				   .by_session = {&self->by_session, drop_table}));
 }
 
-NOH_ACTOR(directory, (arrived, on_arrived), (left, on_left), (noh_down, on_down),
-	  (subscriptions_lost, on_subscriptions_lost), (noh_stopping, on_stopping));
+NOH_ACTOR(directory, (noh_start, on_start), (arrived, on_arrived), (left, on_left),
+	  (noh_down, on_down), (subscriptions_lost, on_subscriptions_lost));

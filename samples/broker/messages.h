@@ -36,8 +36,8 @@ NOH_MESSAGE(publish, (bytes, body), (flag, has_id), (flag, retain), (flag, repea
 NOH_MESSAGE(deliver, (bytes, body), (flag, has_id), (flag, retain), (u64, qos));
 
 /* Router to connection: what was asked with this ticket is done; of a publish, every session with
- * a matching subscription has it. */
-NOH_MESSAGE(routed, (u64, ticket));
+ * a matching subscription has it. `refused`: a session may not have so many subscriptions. */
+NOH_MESSAGE(routed, (u64, ticket), (flag, refused));
 
 // ---- a client receives
 

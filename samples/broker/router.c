@@ -28,10 +28,26 @@ static struct span span_of_bytes(noh_bytes bytes)
 	return (struct span){bytes.at, bytes.size};
 }
 
+/* What it works with. Kept as a message, it is dropped at the end of this life, whichever way that
+ * comes. */
+NOH_MESSAGE(tools, (owned, topics), (owned, retained));
+
+static void drop_topics(void *topics)
+{
+	topics_destroy(topics);
+}
+
+static void drop_retained(void *retained)
+{
+	retained_destroy(retained, NULL); // the messages are this actor's own memory
+}
+
 static void on_start(struct router *self, const struct noh_start *msg)
 {
 	self->topics = topics_create(&self->broker->key);
 	self->retained = retained_create(&self->broker->key);
+	noh_keep(tools, NOH_VALUE(tools, .topics = {self->topics, drop_topics},
+				  .retained = {self->retained, drop_retained}));
 	if (msg->restarts)
 		noh_send(self->broker->directory, subscriptions_lost);
 }
@@ -128,7 +144,12 @@ static void on_subscribe(struct router *self, const struct subscribe *msg)
 {
 	struct reader_of_retained to = {.session = msg->session, .qos = msg->qos};
 	struct span filter = span_of_bytes(msg->filter);
+	size_t present = topics_count_of(self->topics, msg->session.id);
 
+	if (present >= self->broker->limits.subscriptions) {
+		noh_send(noh_sender(), routed, .ticket = msg->ticket, .refused = true);
+		return;
+	}
 	topics_subscribe(self->topics, filter, msg->session.id, (uint8_t)msg->qos);
 	noh_send(noh_sender(), routed, .ticket = msg->ticket);
 	retained_match(self->retained, filter, deliver_retained, &to);
@@ -147,12 +168,5 @@ static void on_forget(struct router *self, const struct forget *msg)
 	noh_send(noh_sender(), forgotten);
 }
 
-static void on_stopping(struct router *self, const struct noh_stopping *msg)
-{
-	(void)msg;
-	topics_destroy(self->topics);
-	retained_destroy(self->retained, NULL); // what it retains is this actor's own memory
-}
-
 NOH_ACTOR(router, (noh_start, on_start), (publish, on_publish), (subscribe, on_subscribe),
-	  (unsubscribe, on_unsubscribe), (forget, on_forget), (noh_stopping, on_stopping));
+	  (unsubscribe, on_unsubscribe), (forget, on_forget));

@@ -160,7 +160,7 @@ void table_remove(struct table *table, struct table_entry *entry)
 
 void table_clear(struct table *table, table_drop_fn drop)
 {
-	for (size_t i = 0; i < table->bucket_count; i++) {
+	for (size_t i = 0; drop && i < table->bucket_count; i++) {
 		while (table->buckets[i]) {
 			struct table_entry *entry = table->buckets[i];
 			table->buckets[i] = entry->next;

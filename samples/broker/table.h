@@ -36,7 +36,7 @@ struct table_entry *table_next(const struct table_entry *entry);
 void table_add(struct table *table, struct table_entry *entry, uint64_t hash);
 void table_remove(struct table *table, struct table_entry *entry);
 
-/* Empties the table, and gives each entry to `drop`. */
+/* Empties the table, and gives each entry to `drop`; without one, entries are not looked at. */
 typedef void (*table_drop_fn)(struct table_entry *entry);
 void table_clear(struct table *table, table_drop_fn drop);
 

@@ -336,6 +336,14 @@ size_t topics_remove(struct topics *topics, uint64_t id)
 	return count;
 }
 
+size_t topics_count_of(const struct topics *topics, uint64_t id)
+{
+	const struct subscriber *subscriber =
+		find_subscriber(topics, id, hash_number(&topics->key, id));
+
+	return subscriber ? subscriber->count : 0;
+}
+
 size_t topics_count(const struct topics *topics)
 {
 	return topics->count;

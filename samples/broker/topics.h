@@ -24,6 +24,9 @@ bool topics_unsubscribe(struct topics *topics, struct span filter, uint64_t subs
 /* Ends all subscriptions of a subscriber, and returns how many. */
 size_t topics_remove(struct topics *topics, uint64_t subscriber);
 
+/* Subscriptions of one subscriber. */
+size_t topics_count_of(const struct topics *topics, uint64_t subscriber);
+
 /* Subscriptions of all subscribers. */
 size_t topics_count(const struct topics *topics);
 

@@ -1,0 +1,11 @@
+/* What all clients of the broker share: directory, journal and routers. */
+#ifndef BROKER_PARTS_H
+#define BROKER_PARTS_H
+
+#include "broker/broker.h"
+
+/* Starts them, under a supervisor, and writes their handles to the broker, whose limits and key are
+ * set. Fibers. */
+void parts_start(struct broker *broker);
+
+#endif
