@@ -192,16 +192,25 @@ static void go_into_limbo(struct worker *worker, struct slot *slot)
 	}
 }
 
+static bool is_place_kept(const struct slot *slot, const struct ending *ending)
+{
+	return slot->flags & SLOT_KEEPS_PLACE && ending->why != NOH_WHY_SHUTDOWN;
+}
+
+bool life_may_come_back(const struct slot *slot)
+{
+	return slot_state(slot) == SLOT_LIMBO ||
+	       (slot_state(slot) == SLOT_ENDING && is_place_kept(slot, &slot->extras->ending));
+}
+
 // The children are gone.
 static void finish(struct worker *worker, struct slot *slot, const struct ending *ending)
 {
-	bool comes_back = slot->flags & SLOT_KEEPS_PLACE && ending->why != NOH_WHY_SHUTDOWN;
-
 	if (slot->extras)
 		release_owned(worker, slot);
 	if (slot->type == &guardian_actor_type)
 		guardian_gone(worker->runtime);
-	if (comes_back) {
+	if (is_place_kept(slot, ending)) {
 		if (ending != &extras_of(slot)->ending)
 			slot->extras->ending = *ending;
 		go_into_limbo(worker, slot);

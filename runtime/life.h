@@ -26,6 +26,9 @@ void life_child_ended(struct worker *worker, struct slot *slot, struct envelope 
 /* A child that was spawned for this actor by somebody else. */
 void life_adopt(struct slot *parent, uint64_t child);
 
+/* The life has ended, or waits for its children to, but its place may be kept for another one. */
+bool life_may_come_back(const struct slot *slot);
+
 /* A life that keeps its place and has ended begins again, or is let go. */
 void life_restart(struct worker *worker, struct slot *slot, void *state);
 void life_let_go(struct worker *worker, struct slot *slot);

@@ -236,6 +236,20 @@ static void control(struct worker *worker, struct slot *slot, struct envelope *e
 	}
 }
 
+// There is no life to handle it: the next one will, if there may be one and the old one has not
+// caused it.
+static void between_lives(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	enum post_kind kind = post_kind(envelope);
+
+	if (slot->type == &guardian_actor_type && kind == POST_GATED)
+		gated_to_handler(worker, slot, envelope); // its deadline, while it ends
+	else if (kind == POST_MESSAGE && life_may_come_back(slot))
+		saved_keep(slot, envelope);
+	else
+		dead_letter(worker->runtime, envelope, worker->self, "is ending");
+}
+
 // The rare ones: whatever is not a message for a living actor with handlers.
 static void other(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
@@ -251,23 +265,9 @@ static void other(struct worker *worker, struct slot *slot, struct envelope *env
 		control(worker, slot, envelope);
 		return;
 	}
-	switch (slot_state(slot)) {
-	case SLOT_LIMBO:
-		if (kind == POST_MESSAGE)
-			saved_keep(slot, envelope);
-		else
-			envelope_release(envelope); // what the old life had caused
+	if (slot_state(slot) != SLOT_ALIVE) {
+		between_lives(worker, slot, envelope);
 		return;
-	case SLOT_FREE:
-	case SLOT_ENDING:
-		// The guardian's deadline comes while it waits for its children.
-		if (slot->type == &guardian_actor_type && kind == POST_GATED)
-			gated_to_handler(worker, slot, envelope);
-		else
-			dead_letter(worker->runtime, envelope, worker->self, "is ending");
-		return;
-	case SLOT_ALIVE:
-		break;
 	}
 	if (slot->flags & SLOT_FIBER)
 		fiber_offer(worker, slot, envelope);

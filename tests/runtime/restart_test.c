@@ -173,6 +173,23 @@ Simulated(restart, keeps_the_handle_and_what_waits_in_the_mailbox)
 	noh_check(noh_dead_letters() == 0);
 }
 
+Simulated(restart, keeps_what_waits_also_while_children_end)
+{
+	noh_actor inbox = noh_test_inbox(), child = spawn_child(inbox);
+
+	noh_send(child, have_child);
+	noh_send(child, fail, .reason = "told so");
+	for (uint64_t i = 1; i <= 3; i++)
+		noh_send(child, number, .value = i);
+	expect_down(child, NOH_WHY_FAILED, true);
+	restart(child, inbox, 2);
+	noh_test_settle();
+
+	for (uint64_t i = 1; i <= 3; i++)
+		noh_check(noh_test_take(inbox, got)->value == i);
+	noh_check(noh_dead_letters() == 0);
+}
+
 Simulated(restart, loses_the_message_in_hand_once)
 {
 	noh_actor inbox = noh_test_inbox(), child = spawn_child(inbox);
