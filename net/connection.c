@@ -51,7 +51,7 @@ static void tell(struct connection *connection, const struct noh_message_type *t
 {
 	uint64_t owner = owner_of(connection);
 	if (!owner)
-		return;
+		return; // a next owner is told anew
 	connection_retain(connection);
 	deliver(owner, 0, type, body, gate);
 }
@@ -112,6 +112,18 @@ static void tell_ended(struct connection *connection)
 	}
 	connection->flags |= TOLD_ENDED;
 	tell(connection, &noh_tcp_ended_message, &ended, &connection->ended_gate);
+}
+
+void connection_tell_drained(struct connection *connection)
+{
+	struct noh_tcp_drained drained = {.conn = {connection_id(connection)}};
+
+	// A fiber may never ask for them: one is enough.
+	uint64_t owner = owner_of(connection);
+	if (!owner || !swap_if_32(&connection->drained_out, 0, 1))
+		return;
+	connection_retain(connection);
+	deliver(owner, 0, &noh_tcp_drained_message, &drained, &connection->drained_gate);
 }
 
 // ---- closing
@@ -275,8 +287,11 @@ static void reading_ended(struct connection *connection, int err)
 		return;
 	}
 	connection->flags |= HAS_ENDED;
-	if (!(connection->flags & IS_CLOSING))
-		tell_ended(connection);
+	if (connection->flags & IS_CLOSING)
+		return;
+	tell_ended(connection);
+	if (connection->flags & ENDED_WRITING)
+		tell_closed(connection);
 }
 
 static void keep_for_next_owner(struct connection *connection, noh_bytes bytes)
@@ -312,7 +327,10 @@ static bool was_read(struct socket *socket, int err, noh_bytes bytes)
 static void shut_down(struct connection *connection)
 {
 	connection->flags &= ~(uint32_t)ENDS_WRITING;
+	connection->flags |= ENDED_WRITING;
 	ops_of(connection)->shutdown(connection->reactor->poller, &connection->socket);
+	if (connection->flags & HAS_ENDED && !(connection->flags & IS_CLOSING))
+		tell_closed(connection); // both sides have said all
 }
 
 static void all_is_sent(struct connection *connection)
@@ -346,14 +364,12 @@ static void write_on(struct connection *connection)
 
 static void look_if_drained(struct connection *connection)
 {
-	struct noh_tcp_drained drained = {.conn = {connection_id(connection)}};
-
 	if (!(connection->flags & IS_ABOVE) ||
 	    ck_pr_load_64(&connection->unsent) > connection->unsent_limit / 2)
 		return;
 	connection->flags &= ~(uint32_t)IS_ABOVE;
 	if (!(connection->flags & (IS_CLOSING | IS_GIVEN | HAS_FAILED)))
-		tell(connection, &noh_tcp_drained_message, &drained, &connection->drained_gate);
+		connection_tell_drained(connection);
 	read_on(connection);
 }
 
@@ -466,6 +482,8 @@ static void go_to_new_owner(struct connection *connection)
 		tell_closed(connection);
 	else if (connection->flags & HAS_ENDED)
 		tell_ended(connection);
+	if (connection->flags & HAS_ENDED && connection->flags & ENDED_WRITING)
+		tell_closed(connection);
 	read_on(connection);
 }
 

@@ -58,9 +58,10 @@ enum {
 	TOLD_ENDED = 1 << 6,
 	TOLD_CLOSED = 1 << 7,
 	ENDS_WRITING = 1 << 8, // a half-close waits for what is unsent
-	IS_GIVEN = 1 << 9,     // waits for the old owner's messages
-	IS_CLOSING = 1 << 10,  // the owner has closed; what is unsent still goes out
-	IS_DONE = 1 << 11,     // closed
+	ENDED_WRITING = 1 << 12,
+	IS_GIVEN = 1 << 9,    // waits for the old owner's messages
+	IS_CLOSING = 1 << 10, // the owner has closed; what is unsent still goes out
+	IS_DONE = 1 << 11,    // closed
 };
 
 // A message's bytes that came back.
@@ -91,15 +92,17 @@ struct connection {
 	_Alignas(CACHE_LINE) struct owned owned;
 	struct turn_end flush;
 	struct outgoing gathered;
-	uint64_t give_to;    // the next owner, while it is being given
-	void *back;          // struct given_back: what the old one had not handled, newest first
-	uint32_t in_hand;    // data messages admitted and not retired
-	uint16_t former;     // noh_tcp_opened messages of owners that never took them
-	bool may_send;       // it is open: the owner may write by itself
-	bool above;          // more than the limit was unsent; noh_tcp_drained is promised
-	bool ended_writing;  // noh_tcp_half_close()
-	bool took_opened;    // or any message of it
-	bool closed_in_hand; // noh_tcp_closed was admitted
+	uint64_t give_to;     // the next owner, while it is being given
+	void *back;           // struct given_back: what the old one had not handled, newest first
+	uint32_t in_hand;     // data messages admitted and not retired
+	uint32_t drained_out; // a noh_tcp_drained is under way; set by both sides
+	uint16_t former;      // noh_tcp_opened messages of owners that never took them
+	bool may_send;        // it is open: the owner may write by itself
+	bool above;           // more than the limit was unsent; noh_tcp_drained is promised
+	bool ended_writing;   // noh_tcp_half_close()
+	bool took_opened;     // or any message of it
+	bool closed_in_hand;  // noh_tcp_closed was admitted
+	bool gives;           // goes to the next owner when the turn ends
 
 	// The reactor's side.
 	_Alignas(CACHE_LINE) struct socket socket;
@@ -133,6 +136,9 @@ static inline uint64_t connection_id(const struct connection *connection)
 {
 	return (uint64_t)connection->generation << 32 | (connection->index + 1);
 }
+
+/* The holder, or whoever runs the owner: noh_tcp_drained, if that is not under way yet. */
+void connection_tell_drained(struct connection *connection);
 
 /* Any thread. */
 void connection_retain(struct connection *connection);

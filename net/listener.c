@@ -47,6 +47,7 @@ struct listener {
 
 	// The actor's.
 	struct owned owned;
+	uint64_t served; // the id of the connection that was passed on last
 
 	// The reactor's.
 	struct socket socket;
@@ -268,6 +269,7 @@ static void on_accepted(struct noh_listener *self, const struct noh_listener_acc
 	noh_actor serves = noh_spawn_type(listener->serve, listener->state, NULL);
 	if (!serves.id)
 		return; // the runtime ends; who retires this message sees that nobody took it
+	listener->served = msg->conn.id;
 	store_release_64(&connection->owner, serves.id); // pairs with tcp.c: is_mine()
 	connection_ask(connection, ASK_REGISTER);
 }
@@ -295,11 +297,10 @@ static void retired(struct gate *gate, const void *body)
 	struct listener *listener =
 		(struct listener *)((char *)gate - offsetof(struct listener, gate));
 	const struct noh_listener_accepted *accepted = body;
-	struct connection *connection = connection_find(accepted->conn.id);
 
 	// If nobody serves it, it has never been anywhere but here.
-	if (connection && connection->listener == listener && !ck_pr_load_64(&connection->owner) &&
-	    !connection->flags) {
+	if (listener->served != accepted->conn.id) {
+		struct connection *connection = connection_find(accepted->conn.id);
 		struct poller *poller = connection->reactor->poller;
 		poller->ops->discard(poller, connection->socket.descriptor);
 		listener_lost_one(listener);

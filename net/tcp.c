@@ -85,16 +85,11 @@ static bool send_now(struct connection *connection)
 
 static void promise_drained(struct connection *connection, bool all_sent)
 {
-	struct noh_tcp_drained drained = {.conn = {connection_id(connection)}};
-	uint64_t owner = ck_pr_load_64(&connection->owner);
-
 	connection->above = false;
-	if (!all_sent) {
+	if (all_sent)
+		connection_tell_drained(connection);
+	else
 		connection_ask(connection, ASK_PROMISE);
-	} else if (owner) {
-		connection_retain(connection);
-		deliver(owner, 0, &noh_tcp_drained_message, &drained, &connection->drained_gate);
-	}
 }
 
 static void flush(struct connection *connection)
@@ -123,6 +118,10 @@ void connection_flush(struct turn_end *hook)
 		(struct connection *)((char *)hook - offsetof(struct connection, flush));
 
 	flush(connection);
+	if (connection->gives) {
+		connection->gives = false;
+		connection_ask(connection, ASK_GIVE);
+	}
 	connection_release(connection);
 }
 
@@ -205,7 +204,11 @@ int noh_tcp_give(noh_conn conn, noh_actor to)
 	connection->closed_in_hand = false;
 	connection->give_to = to.id;
 	store_release_64(&connection->owner, 0); // pairs with give_back()
-	connection_ask(connection, ASK_GIVE);
+	// The next owner must not meet this turn's hook.
+	if (connection->flush.listed)
+		connection->gives = true;
+	else
+		connection_ask(connection, ASK_GIVE);
 	return 0;
 }
 
@@ -393,9 +396,12 @@ static bool admit_drained(struct gate *gate, const void *body)
 
 static void retire_drained(struct gate *gate, const void *body)
 {
+	struct connection *connection =
+		(struct connection *)((char *)gate - offsetof(struct connection, drained_gate));
 	(void)body;
-	connection_release(
-		(struct connection *)((char *)gate - offsetof(struct connection, drained_gate)));
+
+	ck_pr_store_32(&connection->drained_out, 0);
+	connection_release(connection);
 }
 
 static bool admit_closed(struct gate *gate, const void *body)

@@ -97,7 +97,8 @@ NOH_LIBRARY_MESSAGE(noh_tcp_data, (conn, conn), (bytes, bytes));
 NOH_LIBRARY_MESSAGE(noh_tcp_ended, (conn, conn));
 /* What was unsent has fallen below half the limit again, after it was above it. */
 NOH_LIBRARY_MESSAGE(noh_tcp_drained, (conn, conn));
-/* The last message of a connection: 0, or the negative errno that broke it. */
+/* The last message of a connection, unless its owner has closed it: 0 when both sides have ended
+ * their writing, or the negative errno that broke it. */
 NOH_LIBRARY_MESSAGE(noh_tcp_closed, (conn, conn), (i64, err));
 
 NOH_END

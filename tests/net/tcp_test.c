@@ -456,6 +456,41 @@ BOTH(tells_the_peers_half_close_once_and_still_writes)
 	return 0;
 }
 
+// Answers the peer's end with its own.
+struct polite {
+	noh_actor root;
+};
+
+static void polite_ended(struct polite *self, const struct noh_tcp_ended *msg)
+{
+	report(self->root, msg->conn, "ended", 0);
+	noh_tcp_half_close(msg->conn);
+}
+
+static void polite_closed(struct polite *self, const struct noh_tcp_closed *msg)
+{
+	report(self->root, msg->conn, "closed", msg->err);
+	noh_stop(noh_self());
+}
+
+NOH_ACTOR(polite, (noh_tcp_ended, polite_ended), (noh_tcp_closed, polite_closed));
+
+BOTH(is_closed_when_both_sides_have_ended)
+{
+	uint16_t port;
+	int64_t err;
+	listens(&port, polite, noh_self());
+	noh_conn conn = connects(port);
+
+	noh_tcp_half_close(conn);
+
+	hears("ended", NULL);
+	hears("closed", &err);
+	noh_check(err == 0);
+	noh_check(is_closed(conn) == 0);
+	return 0;
+}
+
 BOTH(sends_what_was_written_before_a_close)
 {
 	uint16_t port;
