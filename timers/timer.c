@@ -1,6 +1,6 @@
 /*
- * The actor's side of timers: setting, moving and cancelling them, and what happens when a tick has
- * been handled. See timer.h for what both sides may do. Knows no wheel.
+ * Timers as actors and the runtime set, move and cancel them. See timer.h for what is agreed with
+ * the keeper of the wheel. Knows no wheel.
  */
 #include "timers/timer.h"
 
@@ -9,22 +9,25 @@
 
 #include <noh/noh.h>
 
-#include "mailbox/pool.h"
 #include "runtime/post.h"
+#include "runtime/recorder.h"
 #include "runtime/worker.h"
+#include "timers/timer_body.h"
 
-enum {
-	NS_A_MS = 1000 * 1000,
-	LATE_NS = 5 * NS_A_MS, // from here on a tick is late for NOH_MISSED_DELAY
-};
+enum { NS_A_MS = 1000 * 1000 };
 
 static const int64_t most_ms = INT64_C(4) * 1000 * 1000 * 1000 * 1000; // 126 years
 
-// The keeper at home with this thread; NULL outside of workers.
-static struct timekeeper *keeper_here(void)
+/* The worker of a call that only actors may make. NULL where noh_test_handle() runs a handler by
+ * itself: there no time passes, so timers can be set and never tick. */
+static struct worker *worker_of_actor(const char *call)
 {
 	struct worker *worker = worker_here();
-	return worker && worker->reactor ? worker->reactor->timekeeper : NULL;
+	if (__builtin_expect(worker && worker->running, 1))
+		return worker;
+	if (recorder_here())
+		return NULL;
+	outside(call);
 }
 
 static uint64_t deadline_after(struct worker *worker, int64_t ms)
@@ -34,228 +37,6 @@ static uint64_t deadline_after(struct worker *worker, int64_t ms)
 	return runtime_now_ns(worker->runtime) + (uint64_t)ms * NS_A_MS;
 }
 
-// ---- bodies
-
-struct body {
-	const struct message_info *info;
-	void *at; // NULL: within the timer
-	size_t size;
-};
-
-// What must be freed of a timer's body; taken before others can reuse the timer.
-static struct body body_of(const struct timer *timer)
-{
-	const struct message_info *info = message_info(timer->type);
-	if (timer_has_body_inside(info))
-		return (struct body){.info = info};
-	return (struct body){info, timer->body.apart.at, timer->body.apart.size};
-}
-
-static void body_free(struct body body)
-{
-	if (!body.at)
-		return;
-	message_release(body.info, body.at);
-	pool_give(pool_class_of(body.size), body.at);
-}
-
-// Copied at the start, so that a tick cannot lack it later.
-static struct body body_copy(const struct message_info *info, const void *from)
-{
-	struct body body = {.info = info};
-	if (timer_has_body_inside(info))
-		return body;
-
-	body.size = message_size(info, from);
-	body.at = pool_take(pool_class_of(body.size), body.size);
-	message_copy(info, body.at, from);
-	return body;
-}
-
-// ---- cancelling
-
-// OFF, not returned, no tick in flight: nobody else knows it any more.
-static void give(struct timer *timer)
-{
-	struct timekeeper *keeper = timekeeper_is_delivering() ? NULL : keeper_here();
-
-	if (!keeper) {
-		timer_give(NULL, timer);
-		return;
-	}
-	reactor_hold(keeper->reactor);
-	timer_give(keeper, timer);
-	reactor_release(keeper->reactor);
-}
-
-static void invalidate_id(struct timer *timer)
-{
-	ck_pr_store_64(&timer->id, timer->id + TIMER_LIMIT);
-}
-
-/* From here on no tick of it is admitted. Whoever runs its owner, which does not list it any more.
- */
-static void cancel(struct timer *timer)
-{
-	struct timekeeper *here = keeper_here();
-	struct body body = body_of(timer);
-	bool is_last; // no tick is in flight that would free the body
-
-	invalidate_id(timer);
-	for (;;) {
-		uint64_t word = load_acquire_64(&timer->word); // pairs with fire()
-		uint64_t off = timer_with(word, TIMER_OFF);
-		is_last = !timer_in_flight(word);
-
-		if (timer_state(word) == TIMER_QUEUED) {
-			if (!swap_if_64(&timer->word, word, off)) // pairs with take_back()
-				continue;
-			if (is_last && !(word & TIMER_RETURNED))
-				give(timer);
-			break;
-		}
-		if (!here || timer->keeper != here->index) {
-			// Pairs with fire() and take_back().
-			if (!swap_if_64(&timer->word, word, off | TIMER_RETURNED))
-				continue;
-			if (!(word & TIMER_RETURNED))
-				timekeeper_return(timer, false);
-			break;
-		}
-
-		// At home: while the reactor is held nobody else changes the word.
-		reactor_hold(here->reactor);
-		word = ck_pr_load_64(&timer->word);
-		bool was_armed = timer_state(word) == TIMER_ARMED;
-		if (was_armed) {
-			is_last = !timer_in_flight(word);
-			wheel_remove(&timer->entry);
-			ck_pr_store_64(&timer->word, timer_with(word, TIMER_OFF));
-			if (is_last && !(word & TIMER_RETURNED))
-				timer_give(here, timer);
-		}
-		reactor_release(here->reactor);
-		if (was_armed)
-			break;
-	}
-	if (is_last)
-		body_free(body);
-}
-
-static void release(struct owned *owned)
-{
-	cancel(timer_of_owned(owned));
-}
-
-// ---- arming
-
-/* Puts a timer that is in no wheel into the one of this worker, to tick at its deadline, and counts
- * `retired` ticks less in flight. */
-static void arm(struct timer *timer, uint64_t retired)
-{
-	uint64_t word = load_acquire_64(&timer->word); // pairs with take_back()
-
-	while (word & TIMER_RETURNED) {
-		// Still in the stack of another keeper, which then must put it into its own wheel.
-		struct reactor *reactor = timekeeper_of(timer)->reactor;
-		if (swap_if_64(&timer->word, word, timer_with(word - retired, TIMER_ARMED))) {
-			reactor_wake(reactor);
-			return;
-		}
-		word = load_acquire_64(&timer->word); // pairs with take_back()
-	}
-
-	// In no wheel and in no stack, it is nobody else's.
-	struct timekeeper *here = keeper_here();
-	reactor_hold(here->reactor);
-	ck_pr_store_64(&timer->word, timer_with(word - retired, TIMER_ARMED));
-	timekeeper_add(here, timer);
-	reactor_release(here->reactor);
-}
-
-// ---- ticks
-
-static bool admit(struct gate *gate, const void *body)
-{
-	uint64_t word = load_acquire_64(&timer_of_gate(gate)->word); // pairs with fire()
-	(void)body;
-	// The last of several in flight is the only one that has not been revoked.
-	return timer_state(word) == TIMER_QUEUED && timer_in_flight(word) == 1;
-}
-
-static void end_one_shot(struct timer *timer)
-{
-	struct body body = body_of(timer);
-	uint64_t word;
-
-	disown(&timer->owned);
-	invalidate_id(timer);
-	do
-		word = load_acquire_64(&timer->word); // pairs with take_back()
-	while (!swap_if_64(&timer->word, word, timer_with(word - TIMER_IN_FLIGHT, TIMER_OFF)));
-	if (!(word & TIMER_RETURNED))
-		give(timer);
-	body_free(body);
-}
-
-// Finds the next deadline of an interval whose tick has been handled. True: it is due already.
-static bool advance(struct timer *timer, uint64_t now_ns)
-{
-	uint64_t period = timer->period_ns;
-	uint64_t late = now_ns > timer->deadline_ns ? now_ns - timer->deadline_ns : 0;
-	uint64_t next = timer->deadline_ns + period;
-
-	timer->missed = 0;
-	if (timer->policy != NOH_MISSED_BURST) {
-		uint64_t missed = late / period;
-		timer->missed = missed < UINT32_MAX ? (uint32_t)missed : UINT32_MAX;
-		if (timer->policy == NOH_MISSED_SKIP)
-			next += missed * period;
-		else if (late >= LATE_NS || missed)
-			next = now_ns + period;
-	}
-	ck_pr_store_64(&timer->deadline_ns, next);
-	return next <= now_ns;
-}
-
-static void retired(struct gate *gate, const void *unused)
-{
-	struct timer *timer = timer_of_gate(gate);
-	(void)unused;
-
-	for (;;) {
-		uint64_t word = load_acquire_64(&timer->word); // pairs with fire()
-		uint64_t after = word - TIMER_IN_FLIGHT;
-		bool is_last = !timer_in_flight(after);
-
-		// A tick that was meant to be handled, and was: unless there was nobody, and then
-		// the end of its owner cancels it.
-		if (timer_state(word) == TIMER_QUEUED && is_last && keeper_here() &&
-		    !timekeeper_is_delivering()) {
-			if (!timer->period_ns)
-				end_one_shot(timer);
-			else if (advance(timer, runtime_now_ns(worker_here()->runtime)))
-				timekeeper_tick(timer);
-			else
-				arm(timer, TIMER_IN_FLIGHT);
-			return;
-		}
-
-		// A revoked one.
-		struct body body = body_of(timer);
-		if (!swap_if_64(&timer->word, word, after)) // pairs with fire(), take_back()
-			continue;
-		if (timer_state(word) == TIMER_OFF && is_last) {
-			if (!(word & TIMER_RETURNED))
-				give(timer);
-			body_free(body);
-		}
-		return;
-	}
-}
-
-static const struct gate_ops tick_ops = {.admit = admit, .retired = retired};
-
 // ---- setting and moving
 
 static struct timer *start(struct worker *worker, uint64_t deadline_ns, bool at_once,
@@ -264,13 +45,13 @@ static struct timer *start(struct worker *worker, uint64_t deadline_ns, bool at_
 {
 	uint32_t type_id = noh_message_id(type);
 	const struct message_info *info = message_info(type_id);
-	struct body body = body_copy(info, from);
+	struct timer_body body = timer_body_copy(info, from);
 	struct timekeeper *keeper = worker->reactor->timekeeper;
 
 	reactor_hold(keeper->reactor);
 	struct timer *timer = timer_take(keeper);
-	timer->gate.ops = &tick_ops;
-	timer->owned.release = release;
+	timer->gate.ops = &timer_ticks;
+	timer->owned.release = timer_release;
 	ck_pr_store_64(&timer->receiver, worker->self);
 	ck_pr_store_64(&timer->deadline_ns, deadline_ns);
 	timer->period_ns = period_ns;
@@ -301,7 +82,7 @@ static struct timer *start(struct worker *worker, uint64_t deadline_ns, bool at_
 /* Moves an armed timer; false if it has ticked meanwhile. */
 static bool move(struct timer *timer, uint64_t word, uint64_t deadline_ns)
 {
-	struct timekeeper *here = keeper_here(), *keeper = timekeeper_of(timer);
+	struct timekeeper *here = timekeeper_here(), *keeper = timekeeper_of(timer);
 	bool is_earlier = deadline_ns < timer->deadline_ns;
 
 	if (is_earlier && keeper == here) {
@@ -356,7 +137,7 @@ static void cancel_alarm(struct alarm *alarm)
 	if (!timer)
 		return;
 	disown(&timer->owned);
-	cancel(timer);
+	timer_cancel(timer);
 }
 
 const struct time_ops timer_ops = {.set = set_alarm, .cancel = cancel_alarm};
@@ -367,11 +148,15 @@ noh_timer noh_timer_start(int64_t ms, int64_t every_ms, enum noh_missed missed,
 			  const struct noh_message_type *type, const void *body)
 {
 	bool is_interval = every_ms != NOH_ONCE;
-	struct worker *worker = worker_of_call(is_interval ? "noh_every" : "noh_after");
+	struct worker *worker = worker_of_actor(is_interval ? "noh_every" : "noh_after");
 
 	if (is_interval && every_ms < 1) {
 		message_drop_owned(message_info(noh_message_id(type)), body);
 		noh_fail("noh_every: a period of %lld ms", (long long)every_ms);
+	}
+	if (__builtin_expect(!worker, 0)) {
+		message_drop_owned(message_info(noh_message_id(type)), body);
+		return (noh_timer){0};
 	}
 	bool at_once = ms <= 0;
 	uint64_t deadline_ns = deadline_after(worker, at_once ? 0 : ms);
@@ -383,26 +168,28 @@ noh_timer noh_timer_start(int64_t ms, int64_t every_ms, enum noh_missed missed,
 
 uint64_t noh_ticks_missed(void)
 {
-	const struct envelope *hand = worker_of_call("noh_ticks_missed")->hand;
+	struct worker *worker = worker_of_actor("noh_ticks_missed");
+	const struct envelope *hand = worker ? worker->hand : NULL;
 	if (!hand || post_kind(hand) != POST_GATED)
 		return 0;
 	struct gate *gate = (struct gate *)(uintptr_t)hand->ask;
-	return gate && gate->ops == &tick_ops ? timer_of_gate(gate)->missed : 0;
+	return gate && gate->ops == &timer_ticks ? timer_of_gate(gate)->missed : 0;
 }
 
 void noh_cancel(noh_timer timer)
 {
-	struct timer *found = find_own(worker_of_call("noh_cancel"), timer);
+	struct worker *worker = worker_of_actor("noh_cancel");
+	struct timer *found = worker ? find_own(worker, timer) : NULL;
 	if (!found)
 		return;
 	disown(&found->owned);
-	cancel(found);
+	timer_cancel(found);
 }
 
 int noh_reset(noh_timer timer, int64_t ms)
 {
-	struct worker *worker = worker_of_call("noh_reset");
-	struct timer *found = find_own(worker, timer);
+	struct worker *worker = worker_of_actor("noh_reset");
+	struct timer *found = worker ? find_own(worker, timer) : NULL;
 	if (!found)
 		return -ESRCH;
 
@@ -415,7 +202,7 @@ int noh_reset(noh_timer timer, int64_t ms)
 				return 0;
 		} else if (!(word & TIMER_COPYING)) {
 			ck_pr_store_64(&found->deadline_ns, deadline_ns);
-			arm(found, 0);
+			timer_arm(found, 0);
 			return 0;
 		} else {
 			sched_yield(); // deliver_holding() is at it
@@ -425,5 +212,6 @@ int noh_reset(noh_timer timer, int64_t ms)
 
 int64_t noh_now_ms(void)
 {
-	return (int64_t)(runtime_now_ns(worker_of_call("noh_now_ms")->runtime) / NS_A_MS);
+	struct worker *worker = worker_of_actor("noh_now_ms");
+	return worker ? (int64_t)(runtime_now_ns(worker->runtime) / NS_A_MS) : 0;
 }

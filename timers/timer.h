@@ -167,4 +167,21 @@ void timekeeper_tick(struct timer *timer);
 /* True within timekeeper_tick(): the reactor may be held already. */
 bool timekeeper_is_delivering(void);
 
+// ---- the actor's side of a timer that runs
+
+/* What envelopes and owners need to know of a timer. */
+extern const struct gate_ops timer_ticks;
+void timer_release(struct owned *owned);
+
+/* The keeper at home with this thread; NULL outside of workers. */
+struct timekeeper *timekeeper_here(void);
+
+/* From here on no tick of it is admitted, and its id is forgotten. Whoever runs its owner, which
+ * does not list it any more. */
+void timer_cancel(struct timer *timer);
+
+/* Puts a timer that is in no wheel into the one of this worker, to tick at its deadline, and counts
+ * `retired` ticks less in flight. Whoever runs its owner. */
+void timer_arm(struct timer *timer, uint64_t retired);
+
 #endif

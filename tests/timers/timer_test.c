@@ -313,6 +313,25 @@ BEHAVIOUR(timer, revokes_a_queued_tick_when_it_is_moved)
 	cr_expect(is_silent());
 }
 
+// ---- a handler by itself
+
+static void set_move_and_cancel(void)
+{
+	after_10();
+	noh_reset(timer, 5);
+	noh_cancel(timer);
+}
+
+Test(timer, never_ticks_for_a_handler_that_is_tested_by_itself)
+{
+	struct owner self = {0};
+
+	enum noh_handled handled =
+		noh_test_handle(owner, &self, NOH_NOBODY, perform, (uintptr_t)set_move_and_cancel);
+
+	cr_expect_eq(handled, NOH_HANDLED);
+}
+
 // ---- outside
 
 Test(timer, set_outside_of_an_actor_ends_the_process_with_a_line_that_says_so, .signal = SIGABRT)
