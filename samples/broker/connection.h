@@ -36,6 +36,8 @@ struct connection {
 	uint8_t stage;
 };
 
+_Static_assert(sizeof(struct connection) <= 128, "ten thousand idle ones should cost little");
+
 extern const struct noh_actor_type connection_actor;
 
 /* Nothing more is heard from the client, nor told to it. */

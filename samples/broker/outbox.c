@@ -61,20 +61,18 @@ static uint16_t id_after(uint16_t id)
 	return id == IDS ? 1 : (uint16_t)(id + 1);
 }
 
-/* QoS 0 ends with being sent. */
-static void forget_handed_out(struct outbox *outbox)
+void outbox_sent(struct outbox *outbox)
 {
-	if (!outbox->hands_out)
-		return;
-	outbox->hands_out = false;
-	drop_body(outbox, place_at(&outbox->waiting, 0));
-	drop_first(&outbox->waiting);
+	for (; outbox->handed; outbox->handed--) {
+		drop_body(outbox, place_at(&outbox->waiting, 0));
+		drop_first(&outbox->waiting);
+	}
 }
 
 bool outbox_add(struct outbox *outbox, const struct outbox_limits *limits,
 		const struct outbox_message *message)
 {
-	forget_handed_out(outbox);
+	outbox_sent(outbox);
 	if (outbox->waiting.count + outbox->in_flight.count >= limits->messages ||
 	    outbox->bytes + message->body.size > limits->bytes)
 		return false;
@@ -95,27 +93,24 @@ static struct outbox_message *send_again(struct outbox *outbox)
 
 const struct outbox_message *outbox_next(struct outbox *outbox, const struct outbox_limits *limits)
 {
-	struct outbox_message *message;
+	struct outbox_message *message = send_again(outbox);
 
-	forget_handed_out(outbox);
-	message = send_again(outbox);
-	if (message || !outbox->waiting.count)
+	if (message || outbox->handed == outbox->waiting.count)
 		return message;
 
-	message = place_at(&outbox->waiting, 0);
+	message = place_at(&outbox->waiting, outbox->handed);
 	if (!message->qos) {
-		outbox->hands_out = true;
+		outbox->handed++;
 		return message;
 	}
 	if (outbox->in_flight.count >= limits->in_flight)
 		return NULL;
 	message->id = outbox->last_id = id_after(outbox->last_id);
 	append(&outbox->in_flight, message);
-	drop_first(&outbox->waiting);
+	message->body = (noh_bytes){0}; // it has moved
+	outbox->handed++;
 	outbox->sent++;
-	// What was copied is as it is sent now; from here on it would be a second time.
-	message = place_at(&outbox->in_flight, outbox->in_flight.count - 1);
-	return message;
+	return place_at(&outbox->in_flight, outbox->in_flight.count - 1);
 }
 
 /* The message in flight that has this id, or NULL. */
@@ -142,7 +137,7 @@ bool outbox_acknowledge(struct outbox *outbox, enum packet_type type, uint16_t i
 {
 	struct outbox_message *message = find(outbox, id);
 
-	forget_handed_out(outbox);
+	outbox_sent(outbox);
 	if (type == PACKET_PUBREC) {
 		// An unknown one too: the client then ends what we have forgotten.
 		if (message && message->qos == 2 && message->stage == OUTBOX_PUBLISHED) {
@@ -162,7 +157,7 @@ bool outbox_acknowledge(struct outbox *outbox, enum packet_type type, uint16_t i
 
 void outbox_start_over(struct outbox *outbox)
 {
-	forget_handed_out(outbox);
+	outbox_sent(outbox);
 	for (uint32_t i = 0; i < outbox->in_flight.count; i++)
 		place_at(&outbox->in_flight, i)->sent_before = true;
 	outbox->sent = 0;
@@ -170,7 +165,7 @@ void outbox_start_over(struct outbox *outbox)
 
 bool outbox_is_empty(const struct outbox *outbox)
 {
-	return outbox->waiting.count == outbox->hands_out && !outbox->in_flight.count;
+	return outbox->waiting.count == outbox->handed && !outbox->in_flight.count;
 }
 
 static void finish_ring(struct outbox *outbox, struct outbox_ring *ring)

@@ -41,14 +41,14 @@ struct outbox_ring {
 	uint32_t count;
 };
 
-/* Empty when all zero, and holds no memory then. */
+/* Empty when all zero, and holds no memory then. Small: there is one for each idle client. */
 struct outbox {
 	struct outbox_ring waiting;
 	struct outbox_ring in_flight; // their packet ids follow one another
 	uint64_t bytes;
-	uint32_t sent;    // how many of those in flight were sent on this connection
+	uint16_t sent;    // how many of those in flight were sent on this connection
+	uint16_t handed;  // how many of those that wait outbox_next() gave since outbox_sent()
 	uint16_t last_id; // of the newest in flight
-	bool hands_out;   // outbox_next() gave the first that waits, which is forgotten next
 };
 
 /* Appends a message, and owns its body from now on: by noh_keep_bytes(), or without an owner from
@@ -57,8 +57,12 @@ bool outbox_add(struct outbox *outbox, const struct outbox_limits *limits,
 		const struct outbox_message *message);
 
 /* The next message to send: its PUBLISH, or its PUBREL if the stage says so. NULL when there is
- * none, or too many are in flight. It lives until the next call of any function here. */
+ * none, or too many are in flight. It lives until the next call, its body until outbox_sent(). */
 const struct outbox_message *outbox_next(struct outbox *outbox, const struct outbox_limits *limits);
+
+/* All that outbox_next() gave, at most 65,535, is sent: what had QoS 0 is forgotten. The other
+ * functions, but for outbox_next(), take it to be so. */
+void outbox_sent(struct outbox *outbox);
 
 /* The client has sent PUBACK, PUBREC or PUBCOMP. Returns true if it is owed a PUBREL. */
 bool outbox_acknowledge(struct outbox *outbox, enum packet_type type, uint16_t id);

@@ -7,24 +7,29 @@
 #include "broker/encode.h"
 #include "broker/publication.h"
 
-// The most that one packet copies: head, topic, id and payload, the two just small enough.
-enum { LARGEST_COPY = ENCODE_PUBLISH_HEAD_MAX + ENCODE_ID_SIZE + 2 * PARCEL_COPIED_MOST };
+// The most that one packet needs: head, topic, id and payload, the two just small enough to be
+// copied, or a piece each.
+enum {
+	LARGEST_COPY = ENCODE_PUBLISH_HEAD_MAX + ENCODE_ID_SIZE + 2 * PARCEL_COPIED_MOST,
+	MOST_PIECES = 4,
+};
 
 void parcel_clear(struct parcel *parcel)
 {
-	parcel->piece_count = parcel->copied = 0;
-	parcel->shares = false;
+	parcel->piece_count = parcel->copied = parcel->bytes = 0;
 }
 
 bool parcel_is_full(const struct parcel *parcel)
 {
-	return parcel->shares || parcel->copied + LARGEST_COPY > PARCEL_COPIES_BYTES;
+	return parcel->copied + LARGEST_COPY > PARCEL_COPIES_BYTES ||
+	       parcel->piece_count + MOST_PIECES > PARCEL_PIECES || parcel->bytes >= PARCEL_BYTES;
 }
 
 static void add_piece(struct parcel *parcel, noh_bytes piece)
 {
 	assert(parcel->piece_count < PARCEL_PIECES);
 	parcel->pieces[parcel->piece_count++] = piece;
+	parcel->bytes += piece.size;
 }
 
 /* Copies stand behind one another, so those that follow each other are one piece. */
@@ -37,10 +42,12 @@ static void add_copy(struct parcel *parcel, const void *at, size_t size)
 		return;
 	memcpy(copy, at, size);
 	parcel->copied += size;
-	if (last && last->at + last->size == copy)
+	if (last && last->at + last->size == copy) {
 		last->size += size;
-	else
+		parcel->bytes += size;
+	} else {
 		add_piece(parcel, (noh_bytes){.at = copy, .size = size});
+	}
 }
 
 static void add_part(struct parcel *parcel, noh_bytes whole, struct span part)
@@ -49,7 +56,6 @@ static void add_part(struct parcel *parcel, noh_bytes whole, struct span part)
 		add_copy(parcel, part.at, part.size);
 		return;
 	}
-	parcel->shares = true;
 	add_piece(parcel, (noh_bytes){part.at, part.size, whole.owner});
 }
 

@@ -10,14 +10,15 @@
 enum {
 	PARCEL_COPIED_MOST = 1024,   // what is larger is shared
 	PARCEL_COPIES_BYTES = 16384, // room for several packets with all of it copied
-	PARCEL_PIECES = 6,           // copies, then one packet with shared parts
+	PARCEL_PIECES = 64,
+	PARCEL_BYTES = 65536, // with so much it is large enough
 };
 
 /* Starts by parcel_clear(). Shared pieces are borrowed until it is sent. */
 struct parcel {
 	size_t piece_count;
 	size_t copied;
-	bool shares;
+	size_t bytes;
 	noh_bytes pieces[PARCEL_PIECES]; // what to send
 	uint8_t copies[PARCEL_COPIES_BYTES];
 };

@@ -57,7 +57,7 @@ static void on_start(struct router *self, const struct noh_start *msg)
 /* Small ones are copied, so that they do not keep alive the large buffer that they came in. */
 static noh_bytes keep_body(noh_bytes body)
 {
-	enum { COPIED_MOST = 4096 };
+	enum { COPIED_MOST = 16 * 1024 };
 
 	return noh_keep_bytes(body.size > COPIED_MOST ? body : noh_bytes_copy(body.at, body.size));
 }

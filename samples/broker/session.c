@@ -57,6 +57,7 @@ static void on_flush(struct session *self, const struct flush *msg)
 		parcel_add(&parcel, message);
 	if (parcel.piece_count)
 		send_parcel(self, &parcel);
+	outbox_sent(&self->outbox);
 }
 
 static void on_written(struct session *self, const struct written *msg)
@@ -87,15 +88,17 @@ static void on_acknowledged(struct session *self, const struct acknowledged *msg
 
 // ---- what is delivered
 
-/* A slice may keep a large buffer alive for a few bytes: what may stay for long is copied if it is
- * small. */
+/* A slice may keep a large buffer alive for a few bytes. So what may stay for long is copied,
+ * unless it is large itself: while the client is away or behind, and what it must acknowledge. */
 static noh_bytes own_body(const struct session *self, const struct deliver *msg)
 {
-	enum { COPIED_MOST = 4096, FEW = 64 };
-	bool goes_soon = !msg->qos && self->outbox.waiting.count < FEW;
+	enum { FEW = 64, LARGE = 16 * 1024 };
+	bool goes_soon = is_connected(self) && self->outbox.waiting.count < FEW &&
+			 self->outbox.in_flight.count < FEW;
+	bool is_small = msg->qos && msg->body.size <= PARCEL_COPIED_MOST;
 	noh_bytes copy = {.size = msg->body.size};
 
-	if (msg->body.size > COPIED_MOST || goes_soon)
+	if (msg->body.size > LARGE || (goes_soon && !is_small))
 		return noh_keep_bytes(msg->body);
 	copy.at = memcpy(resized(NULL, 1, copy.size), msg->body.at, copy.size);
 	return copy;

@@ -26,6 +26,8 @@ struct session {
 	uint16_t remembered_by; // while it does: routers
 };
 
+_Static_assert(sizeof(struct session) <= 128, "ten thousand idle ones should cost little");
+
 extern const struct noh_actor_type session_actor;
 
 #endif

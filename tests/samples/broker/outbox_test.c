@@ -194,7 +194,31 @@ Test(outbox, takes_no_more_than_its_limits)
 	expect_next(&outbox, 'a', 1);
 	cr_expect_not(add_with(&outbox, &few, 0, 'c'), "in flight counts");
 	expect_next(&outbox, 'b', 0);
+	outbox_sent(&outbox);
 	cr_expect(add_with(&outbox, &few, 0, 'c'), "QoS 0 is over when it was sent");
+	outbox_finish(&outbox);
+}
+
+Test(outbox, keeps_what_it_hands_out_until_that_is_sent)
+{
+	struct outbox outbox = {0};
+	const struct outbox_message *first, *third;
+	noh_bytes first_body, third_body;
+
+	add(&outbox, 0, 'a');
+	add(&outbox, 1, 'b');
+	add(&outbox, 0, 'c');
+	first = outbox_next(&outbox, &wide);
+	first_body = first->body;
+	expect_next(&outbox, 'b', 1);
+	third = outbox_next(&outbox, &wide);
+	third_body = third->body;
+
+	cr_expect_eq(*first_body.at, 'a');
+	cr_expect_eq(*third_body.at, 'c');
+	outbox_sent(&outbox);
+	cr_expect_eq(outbox.waiting.count, 0);
+	cr_expect_eq(outbox.bytes, 1);
 	outbox_finish(&outbox);
 }
 

@@ -65,7 +65,7 @@ Test(parcel, leaves_out_the_id_of_the_publisher)
 	cr_expect_arr_eq(got, "\x32\6\0\1t\0\1x", 8);
 }
 
-Test(parcel, shares_a_large_payload_and_is_full_then)
+Test(parcel, shares_a_large_payload)
 {
 	struct parcel parcel;
 	uint8_t *large = calloc(1, 5000);
@@ -75,8 +75,9 @@ Test(parcel, shares_a_large_payload_and_is_full_then)
 	parcel_clear(&parcel);
 	parcel_add(&parcel, &message);
 
-	cr_expect(parcel_is_full(&parcel));
+	cr_expect_not(parcel_is_full(&parcel));
 	cr_expect_eq(parcel.piece_count, 2);
+	cr_expect_eq(parcel.bytes, 5 + 1 + 5000);
 	cr_expect_eq(parcel.pieces[1].at, body.at + 3);
 	cr_expect_eq(parcel.pieces[1].size, 5000);
 	free((void *)body.at);
@@ -103,4 +104,30 @@ Test(parcel, is_full_before_the_largest_copy_might_not_fit)
 	cr_expect_leq(parcel.copied, PARCEL_COPIES_BYTES);
 	cr_expect_eq(parcel.piece_count, 1);
 	free((void *)body.at);
+}
+
+Test(parcel, is_full_when_it_is_large_or_in_many_pieces)
+{
+	struct parcel parcel;
+	uint8_t *large = calloc(1, PARCEL_BYTES);
+	noh_bytes body = body_of("t", (struct span){large, PARCEL_BYTES});
+	noh_bytes middling = body_of("t", (struct span){large, PARCEL_COPIED_MOST + 1});
+	struct outbox_message one = {.body = body};
+	struct outbox_message another = {.body = middling, .qos = 1, .id = 1};
+	size_t size = 0;
+
+	parcel_clear(&parcel);
+	parcel_add(&parcel, &one);
+	cr_expect(parcel_is_full(&parcel));
+
+	parcel_clear(&parcel);
+	while (!parcel_is_full(&parcel)) {
+		parcel_add(&parcel, &another);
+		size += 3 + 3 + 2 + PARCEL_COPIED_MOST + 1;
+	}
+	cr_expect_eq(parcel.bytes, size);
+	cr_expect_leq(parcel.piece_count, PARCEL_PIECES);
+	free((void *)body.at);
+	free((void *)middling.at);
+	free(large);
 }
