@@ -75,8 +75,10 @@ Test(run, exits_at_once_by_the_second_signal)
 	char byte;
 	cr_assert_eq(pipe(pipes), 0);
 	pid_t child = fork();
-	if (!child)
+	if (!child) {
+		alarm(120); // outlives no test that was broken off
 		_exit(noh_run(never_ends, &pipes[1], .workers = 1));
+	}
 
 	cr_assert_eq(read(pipes[0], &byte, 1), 1); // it runs
 	while (waitpid(child, &status, WNOHANG) == 0) {
