@@ -51,6 +51,7 @@ struct net_reactor {
 	struct wheel deadlines;               // in milliseconds
 	struct open_socket *open;
 	struct open_socket *done; // closed in this poll
+	uint64_t looked_ns;       // when it looked at the network last
 	uint64_t window_began_ns, window_busy_ns;
 
 	// Written by whoever asks.
