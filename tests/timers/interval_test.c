@@ -1,4 +1,5 @@
 /* Timers that tick again and again, also when their owner is late, on a virtual clock. */
+#include "tests/support/seeds.h"
 #include "tests/timers/owner.h"
 
 static noh_timer timer; // the last that was set

@@ -1,4 +1,5 @@
 /* Time limits of a fiber that waits, on a virtual clock. */
+#include "tests/support/seeds.h"
 #include "tests/timers/owner.h"
 
 struct limited {

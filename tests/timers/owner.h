@@ -9,6 +9,8 @@
 #include <criterion/criterion.h>
 #include <noh/test.h>
 
+#include "tests/support/seeds.h"
+
 NOH_MESSAGE(perform, (u64, function)); // what the actor is to do: a void (*)(void)
 NOH_MESSAGE(tick, (u64, serial));
 NOH_MESSAGE(letter, (u64, serial), (str, text), (owned, thing));
@@ -53,26 +55,30 @@ static inline void as_owner(void (*function)(void))
 	noh_test_settle();
 }
 
-// ---- a test is the root of a simulated runtime
+// ---- a test is the root of a simulated runtime, once for each seed
 
-static int root(void *behaviour)
+static void begin(void)
 {
 	at_tick = NULL;
 	inbox = noh_test_inbox();
 	owner = noh_spawn(owner, inbox);
 	noh_test_settle();
 	began_ms = noh_now_ms();
-	((void (*)(void))behaviour)();
-	return 0;
 }
 
-/* Test(suite, sentence), as the root of a simulated runtime. */
-#define BEHAVIOUR(suite, sentence)                                        \
-	static void sentence(void);                                       \
-	Test(suite, sentence)                                             \
-	{                                                                 \
-		cr_assert_eq(noh_simulate(0, root, (void *)sentence), 0); \
-	}                                                                 \
+#define BEHAVIOUR(suite, sentence)               \
+	static void sentence(void);              \
+	static int sentence##_root(void *unused) \
+	{                                        \
+		(void)unused;                    \
+		begin();                         \
+		sentence();                      \
+		return 0;                        \
+	}                                        \
+	Test(suite, sentence)                    \
+	{                                        \
+		seeds_explore(sentence##_root);  \
+	}                                        \
 	static void sentence(void)
 
 static bool ticks(uint64_t serial, int64_t at_ms, uint64_t missed)

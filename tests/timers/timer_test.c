@@ -1,6 +1,7 @@
 /* Timers that tick once, on a virtual clock. */
 #include <signal.h>
 
+#include "tests/support/seeds.h"
 #include "tests/timers/owner.h"
 #include "timers/timer.h"
 
