@@ -148,6 +148,8 @@ int runtime_run(struct noh_runtime *runtime, int (*function)(void *), void *argu
 	// Plain threads that send may still hold it.
 	while (load_acquire_32(&runtime->threads)) // pairs with noh_thread_leave()
 		usleep(1000);
+	// What they sent last is for nobody. But a slot that stays scheduled would never run again.
+	worker_run(runtime->workers[0]);
 
 	asks_empty_thread_slots();
 	int status = runtime->status;

@@ -271,7 +271,8 @@ void reschedule(struct worker *worker, struct slot *slot)
 static bool is_due(struct worker *worker, const struct slot *slot)
 {
 	return !ck_pr_load_8(&slot_table[slot->throttled_by].overloaded) ||
-	       (int32_t)((uint32_t)(worker->now_ns / 1000) - slot->resume_us) >= 0;
+	       (int32_t)((uint32_t)(worker->now_ns / 1000) - slot->resume_us) >= 0 ||
+	       ck_pr_load_32(&worker->runtime->ended);
 }
 
 static struct slot *take_throttled(struct worker *worker)
