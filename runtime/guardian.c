@@ -52,8 +52,16 @@ void noh_shutdown(void)
 
 void runtime_ask_to_stop(struct noh_runtime *runtime, int signal_number)
 {
-	if (swap_if_32(&runtime->stop_asked, 0, (uint32_t)signal_number + 1))
-		post_control(runtime->guardian, CONTROL_STOP_ASKED, 0, NULL, 0);
+	// Pairs with guardian_start(): the word before, the look at the guardian after.
+	if (swap_if_32(&runtime->stop_asked, 0, (uint32_t)signal_number + 1)) {
+		ck_pr_fence_memory();
+		post_control(load_acquire_64(&runtime->guardian), CONTROL_STOP_ASKED, 0, NULL, 0);
+	}
+}
+
+void guardian_root_ends(struct noh_runtime *runtime)
+{
+	post_control(runtime->guardian, CONTROL_STOP_ASKED, 0, NULL, 0);
 }
 
 // ---- the guardian
@@ -69,6 +77,21 @@ static void name_the_living(struct noh_runtime *runtime, struct slot *parent, ui
 		runtime_log(runtime, NOH_ERROR, "%s@%u has not ended in time",
 			    type ? type->name : "?", index);
 		++*named;
+	}
+}
+
+// Those who keep the others from ending are deeper in the tree, or are nobody's children any more.
+static void name_the_running(struct noh_runtime *runtime)
+{
+	for (uint32_t i = 0; i < runtime->worker_count; i++) {
+		struct worker *worker = runtime->workers[i];
+		struct slot *slot = (struct slot *)ck_pr_load_ptr(&worker->running);
+		if (!slot || worker == worker_here())
+			continue;
+		const struct noh_actor_type *type =
+			(const struct noh_actor_type *)ck_pr_load_ptr(&slot->type);
+		runtime_log(runtime, NOH_ERROR, "%s@%u has not returned from a handler",
+			    type ? type->name : "?", slot_index(slot));
 	}
 }
 
@@ -106,6 +129,7 @@ bool guardian_alarm(struct worker *worker, struct slot *slot)
 		return false;
 
 	name_the_living(runtime, slot, &named);
+	name_the_running(runtime);
 	runtime->status = 1;
 	if (runtime->deadline_phase++ == 1) {
 		post_ending(runtime->guardian, ENDING_TREE);
@@ -125,6 +149,8 @@ void guardian_stop_asked(struct worker *worker, struct slot *slot)
 	(void)slot;
 
 	shut_down(worker);
+	if (!ck_pr_load_32(&runtime->stop_asked))
+		return;       // the root ends by itself
 	ck_pr_fence_memory(); // pairs with noh_wait_for_stop()
 	uint64_t waiter = ck_pr_load_64(&runtime->waiter);
 	if (waiter)
@@ -162,6 +188,13 @@ void guardian_start(struct noh_runtime *runtime, int (*function)(void *), void *
 
 	// The root lives on worker 0, whose thread this is: it cannot end before its handle is
 	// known.
-	runtime->guardian = spawn_in(runtime, &guardian_actor_type, &root, NULL, 0, ANY_WORKER).id;
-	runtime->root = spawn_in(runtime, &root_actor_type, &root, NULL, runtime->guardian, 0).id;
+	uint64_t guardian = spawn_in(runtime, &guardian_actor_type, &root, NULL, 0, ANY_WORKER).id;
+	uint64_t handle = spawn_in(runtime, &root_actor_type, &root, NULL, guardian, 0).id;
+	runtime->root = handle;
+	store_release_64(&runtime->guardian, guardian); // pairs with runtime_ask_to_stop()
+
+	// Somebody may have asked before there was a guardian to be told.
+	ck_pr_fence_memory(); // pairs with runtime_ask_to_stop()
+	if (ck_pr_load_32(&runtime->stop_asked))
+		post_control(guardian, CONTROL_STOP_ASKED, 0, NULL, 0);
 }

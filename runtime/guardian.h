@@ -10,6 +10,10 @@ extern const struct noh_actor_type guardian_actor_type;
 /* Spawns it, and the root as its first child. */
 void guardian_start(struct noh_runtime *runtime, int (*function)(void *), void *argument);
 
+/* The turn that runs the root: its life ends, and maybe waits for children. The deadline of the
+ * whole tree begins. */
+void guardian_root_ends(struct noh_runtime *runtime);
+
 /* The turn that runs the guardian: */
 void guardian_child_ended(struct worker *worker, struct slot *slot, uint64_t child,
 			  const struct child_ended *ended);

@@ -259,6 +259,9 @@ void life_end(struct worker *worker, struct slot *slot, int why, int64_t code, c
 	if (trace_on)
 		trace_end(worker->self, slot->type, why, reason);
 
+	if (worker->self == worker->runtime->root)
+		guardian_root_ends(worker->runtime);
+
 	// Should it fail from here on, turn_failed() goes on with the rest.
 	worker->stopping = true;
 	if (!(slot->flags & SLOT_FIBER) && why != NOH_WHY_KILLED) {

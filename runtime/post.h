@@ -29,7 +29,7 @@ enum control {
 	CONTROL_ENDED,      // to the parent: `sender` has ended; struct child_ended
 	CONTROL_RESTART,    // to a child that keeps its place: the new state
 	CONTROL_LET_GO,     // to a child that keeps its place: it will not be restarted
-	CONTROL_STOP_ASKED, // to the guardian: a signal
+	CONTROL_STOP_ASKED, // to the guardian: a signal, or the root begins to end
 };
 
 struct spawn {

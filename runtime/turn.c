@@ -336,7 +336,7 @@ static inline void run_turn_ends(struct worker *worker)
 
 static inline void end_turn(struct worker *worker)
 {
-	worker->running = NULL;
+	ck_pr_store_ptr(&worker->running, NULL);
 	worker->self = 0;
 	worker->throttle = false;
 }
@@ -404,7 +404,7 @@ static void go_on(struct worker *worker, struct slot *slot)
 
 void turn(struct worker *worker, struct slot *slot)
 {
-	worker->running = slot;
+	ck_pr_store_ptr(&worker->running, slot);
 	worker->self = slot_handle(slot);
 	worker->turn_began_ns = worker->now_ns;
 	worker->turn_left = worker->runtime->budget;

@@ -30,7 +30,7 @@ struct worker {
 	pthread_t thread;
 
 	// The turn that runs.
-	struct slot *running;
+	struct slot *running; // read by the guardian too, to name who does not return
 	uint64_t self;
 	struct envelope *hand; // the message being handled; NULL between messages
 	int32_t credit;        // messages, received and sent, until the clock is looked at
