@@ -14,7 +14,8 @@ void dead_count(struct noh_runtime *runtime, uint64_t to, uint64_t from,
 {
 	struct worker *worker = this_worker;
 	if (worker)
-		worker->statistics.dead_letters++;
+		ck_pr_store_64(&worker->statistics.dead_letters,
+			       worker->statistics.dead_letters + 1); // others read it
 	else if (runtime)
 		ck_pr_inc_64(&runtime->dead_letters_outside);
 	if (trace_on)
