@@ -88,6 +88,22 @@ static inline void *pool_take(enum pool_class class, size_t size)
 	return pool_refill(class, size);
 }
 
+/* The same, but NULL when this thread's chain is empty and pool_take() must be called. */
+static inline void *pool_take_at_hand(enum pool_class class)
+{
+#ifdef POOL_OFF
+	return pool_refill(class, 0);
+#else
+	struct chain *now = &pool_cache.now[class];
+	struct block *block = now->first;
+	if (__builtin_expect(block != NULL, 1)) {
+		now->first = block->next;
+		now->count--;
+	}
+	return block;
+#endif
+}
+
 /* Any thread, not just the one that took it. */
 static inline void pool_give(enum pool_class class, void *at)
 {

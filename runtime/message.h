@@ -50,11 +50,14 @@ static inline void message_copy_words(const struct message_info *info, void *blo
 	uint64_t *to = (uint64_t *)block;
 	const char *from = (const char *)body;
 
-	for (uint32_t i = 0; i < 4; i++) {
-		if (i == words)
-			return;
-		memcpy(&to[i], from + i * sizeof(*to), sizeof(*to));
-	}
+	if (words > 0)
+		memcpy(&to[0], from, 8);
+	if (words > 1)
+		memcpy(&to[1], from + 8, 8);
+	if (words > 2)
+		memcpy(&to[2], from + 16, 8);
+	if (words > 3)
+		memcpy(&to[3], from + 24, 8);
 }
 
 static inline void message_copy_ends(void *block, const void *body, size_t size, size_t end)

@@ -70,19 +70,23 @@ static inline uint32_t post_id(const struct envelope *envelope)
 	return envelope->type & POST_ID_MASK;
 }
 
+/* The worker's own thread. The usual case of schedule(): the receiver runs next on this worker.
+ * False: it is not that case. */
+static inline bool runs_next(struct worker *worker, struct slot *slot)
+{
+	if (__builtin_expect(ck_pr_load_ptr(&slot->runtime) != worker->runs_at_once ||
+				     slot->home != ANY_WORKER || ck_pr_load_ptr(&worker->next),
+			     0))
+		return false;
+	store_release(&worker->next, slot); // pairs with steal_next()
+	return true;
+}
+
 /* Any thread. Puts an envelope, filled in, into the mailbox and makes the receiver run. */
 static inline void post(struct slot *slot, struct envelope *envelope)
 {
-	if (!mailbox_push(&slot->in, envelope))
-		return;
-
-	// The usual case of schedule(): the receiver runs next on this worker.
 	struct worker *worker = this_worker;
-	if (__builtin_expect(worker && ck_pr_load_ptr(&slot->runtime) == worker->runs_at_once &&
-				     slot->home == ANY_WORKER && !ck_pr_load_ptr(&worker->next),
-			     1))
-		store_release(&worker->next, slot); // pairs with steal_next()
-	else
+	if (mailbox_push(&slot->in, envelope) && (!worker || !runs_next(worker, slot)))
 		schedule(slot);
 }
 

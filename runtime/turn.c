@@ -363,7 +363,7 @@ static void leave_with_mail(struct worker *worker, struct slot *slot)
 	end_turn(worker);
 }
 
-static void go_on(struct worker *worker, struct slot *slot)
+static inline __attribute__((always_inline)) void go_on(struct worker *worker, struct slot *slot)
 {
 	for (;;) {
 		if (__builtin_expect(is_ending_asked(slot), 0) && slot_state(slot) != SLOT_FREE)
@@ -404,15 +404,19 @@ static void go_on(struct worker *worker, struct slot *slot)
 
 void turn(struct worker *worker, struct slot *slot)
 {
-	ck_pr_store_ptr(&worker->running, slot);
-	worker->self = slot_handle(slot);
-	worker->turn_began_ns = worker->now_ns;
-	worker->turn_left = worker->runtime->budget;
-	if (__builtin_expect(ck_pr_load_8(&slot->overloaded), 0))
-		worker->turn_left *= LONGER;
-	worker->statistics.turns++;
-	grant(worker);
-	go_on(worker, slot);
+	// Those that talk take turns here, without the worker's loop in between, until it is time
+	// to look elsewhere.
+	do {
+		ck_pr_store_ptr(&worker->running, slot);
+		worker->self = slot_handle(slot);
+		worker->turn_began_ns = worker->now_ns;
+		worker->turn_left = worker->runtime->budget;
+		if (__builtin_expect(ck_pr_load_8(&slot->overloaded), 0))
+			worker->turn_left *= LONGER;
+		worker->statistics.turns++;
+		grant(worker);
+		go_on(worker, slot);
+	} while (worker->credit > 0 && !worker->poll_soon && (slot = take_next_soon(worker)));
 }
 
 static void give(struct worker *worker, struct slot *slot, const struct noh_delivery *in)
