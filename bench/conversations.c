@@ -123,33 +123,23 @@ void run_ring(struct work *work)
 
 enum { CROWD = 120 };
 
-NOH_MESSAGE(meet, (list, actor, everybody), (u64, seed), (u64, pings));
-NOH_MESSAGE(met);
 NOH_MESSAGE(ping, (u64, number), (u64, check));
 NOH_MESSAGE(pong, (u64, number), (u64, check));
 
 struct talker {
-	noh_actor others[CROWD - 1];
+	const noh_actor *crowd; // everybody; of the root's memory, which outlives them
+	uint64_t index;         // its own in the crowd
 	uint64_t random;
 	uint64_t pings; // that it sends in all
 	uint64_t sent, answered;
 };
 
-static void on_meet(struct talker *self, const struct meet *msg)
-{
-	size_t others = 0;
-	for (size_t i = 0; i < msg->everybody.count; i++)
-		if (!noh_same(msg->everybody.at[i], noh_self()))
-			self->others[others++] = msg->everybody.at[i];
-	self->random = msg->seed;
-	self->pings = msg->pings;
-	noh_send(noh_sender(), met);
-}
-
 static void ping_somebody(struct talker *self)
 {
+	uint64_t other = random_next(&self->random) % (CROWD - 1);
 	uint64_t number = self->sent++;
-	noh_send(self->others[random_next(&self->random) % (CROWD - 1)], ping, .number = number,
+
+	noh_send(self->crowd[other + (other >= self->index)], ping, .number = number,
 		 .check = ~number);
 }
 
@@ -183,7 +173,7 @@ static void on_talker_tally(struct talker *self, const struct get_tally *msg)
 	noh_reply(tally, .count = self->answered);
 }
 
-NOH_ACTOR(talker, (ping, on_ping), (pong, on_pong), (more, on_more_talk), (meet, on_meet),
+NOH_ACTOR(talker, (ping, on_ping), (pong, on_pong), (more, on_more_talk),
 	  (get_tally, on_talker_tally));
 
 void run_big(struct work *work)
@@ -194,12 +184,9 @@ void run_big(struct work *work)
 
 	noh_actor *crowd = noh_alloc(CROWD * sizeof(*crowd));
 	for (uint64_t i = 0; i < CROWD; i++)
-		crowd[i] = noh_spawn(talker);
-	for (uint64_t i = 0; i < CROWD; i++)
-		noh_send(crowd[i], meet, .everybody = {crowd, CROWD},
-			 .seed = (i + 1) * 0x9e3779b97f4a7c15, .pings = share_of(pings, CROWD, i));
-	for (uint64_t i = 0; i < CROWD; i++)
-		noh_receive(-1, met);
+		crowd[i] = noh_spawn(talker, .crowd = crowd, .index = i,
+				     .random = (i + 1) * 0x9e3779b97f4a7c15,
+				     .pings = share_of(pings, CROWD, i));
 
 	uint64_t began_ns = clock_ns();
 	for (uint64_t i = 0; i < CROWD; i++)

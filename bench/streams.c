@@ -31,17 +31,20 @@ NOH_ACTOR(counter, (parcel, on_parcel), (get_tally, on_counter_tally));
 // ---- who sends: to one counter, or to several in turn
 
 struct producer {
-	const noh_actor *to; // of the root's memory, which outlives it
-	uint64_t receivers;
-	uint64_t next, end; // values that are still to be sent
+	const noh_actor *to;          // of the root's memory, which outlives it
+	uint64_t receivers, receiver; // how many, and whose turn it is
+	uint64_t next, end;           // values that are still to be sent
 };
 
 static void on_more_parcels(struct producer *self, const struct more *msg)
 {
 	(void)msg;
-	for (int i = 0; i < PORTION && self->next < self->end; i++, self->next++)
-		noh_send(self->to[self->next % self->receivers], parcel, .number = self->next,
+	for (int i = 0; i < PORTION && self->next < self->end; i++, self->next++) {
+		noh_send(self->to[self->receiver], parcel, .number = self->next,
 			 .value = self->next);
+		if (++self->receiver == self->receivers)
+			self->receiver = 0;
+	}
 	if (self->next < self->end)
 		noh_send(noh_self(), more);
 }
