@@ -104,7 +104,11 @@ uint64_t asks_open(struct worker *worker, noh_actor to, const struct noh_message
 		   const void *body, int64_t within_ms, uint64_t tag)
 {
 	struct slot *slot = worker->running;
-	struct ask *ask = open_place(&extras_of(slot)->asks);
+	if (extras_of(slot)->asks.open == ASKS_MOST) {
+		message_drop_owned(message_info(noh_message_id(request)), body);
+		noh_fail("more than %d open asks", ASKS_MOST);
+	}
+	struct ask *ask = open_place(&slot->extras->asks);
 	uint64_t id = ask->id, now_ns = runtime_now_ns(worker->runtime);
 
 	ask->request_id = noh_message_id(request);
@@ -161,35 +165,30 @@ static void time_is_over(struct worker *worker, struct slot *slot, struct ask *a
 void asks_alarm(struct worker *worker, struct slot *slot)
 {
 	struct ask_table *table = &extras_of(slot)->asks;
-	uint64_t now_ns = runtime_now_ns(worker->runtime);
+	uint64_t now_ns = runtime_now_ns(worker->runtime), earliest = UINT64_MAX;
 
 	table->alarm = NULL;
 	table->alarm_ns = UINT64_MAX;
-	// A handler called here may open asks or end the actor: begin again after each.
-	bool again = true;
-	while (again) {
-		again = false;
-		uint64_t earliest = fiber_deadline(slot);
-		for (uint32_t i = 0; slot->extras && i < slot->extras->asks.used; i++) {
-			struct ask *ask = &slot->extras->asks.asks[i];
-			if (!ask->id)
-				continue;
-			if (ask->deadline_ns <= now_ns) {
-				// Re-armed first: should the handler fail, the others are not
-				// forgotten.
-				asks_alarm_at(worker, slot, now_ns);
-				time_is_over(worker, slot, ask);
-				again = slot_state(slot) == SLOT_ALIVE && slot->extras;
-				break;
-			}
-			if (ask->deadline_ns < earliest)
-				earliest = ask->deadline_ns;
-		}
-		if (!again && slot_state(slot) == SLOT_ALIVE && earliest != UINT64_MAX &&
-		    earliest > now_ns)
-			asks_alarm_at(worker, slot, earliest);
+	// A handler called here may end the actor, which ends its other asks too, or open new asks,
+	// which set the alarm by themselves.
+	for (uint32_t i = 0; slot_state(slot) == SLOT_ALIVE && i < slot->extras->asks.used; i++) {
+		struct ask *ask = &slot->extras->asks.asks[i];
+		if (!ask->id)
+			continue;
+		if (ask->deadline_ns <= now_ns)
+			time_is_over(worker, slot, ask);
+		else if (ask->deadline_ns < earliest)
+			earliest = ask->deadline_ns;
 	}
-	if (slot_state(slot) == SLOT_ALIVE && fiber_deadline(slot) <= now_ns)
+	if (slot_state(slot) != SLOT_ALIVE)
+		return;
+
+	uint64_t wait_over = fiber_deadline(slot);
+	if (wait_over > now_ns && wait_over < earliest)
+		earliest = wait_over;
+	if (earliest != UINT64_MAX)
+		asks_alarm_at(worker, slot, earliest);
+	if (wait_over <= now_ns)
 		fiber_time_over(worker, slot);
 }
 

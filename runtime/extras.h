@@ -18,7 +18,7 @@ struct ask {
 	uint32_t next_free;
 };
 
-enum { ASK_PLACE_BITS = 20 };
+enum { ASK_PLACE_BITS = 20, ASKS_MOST = 1 << ASK_PLACE_BITS };
 
 struct ask_table {
 	struct ask *asks;

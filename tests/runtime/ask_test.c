@@ -460,6 +460,51 @@ Simulated(ask_later, ends_many_asks_of_one_deadline)
 	noh_check(count == 100 && sum == 99 * 50);
 }
 
+// Asks again whatever comes, at once and with no time, until it is told to stop.
+struct insistent {
+	noh_actor whom, to;
+	uint64_t asked;
+};
+
+static void ask_again(struct insistent *self, const struct noh_outcome *how,
+		      const struct balance *or_null)
+{
+	(void)how;
+	(void)or_null;
+	self->asked++;
+	noh_ask_later(self->whom, get_balance, 0, self->asked, .how = LATER);
+}
+
+static void begin_to_insist(struct insistent *self, const struct begin *msg)
+{
+	(void)msg;
+	ask_again(self, NULL, NULL);
+}
+
+static void stop_insisting(struct insistent *self, const struct release *msg)
+{
+	(void)msg;
+	noh_send(self->to, outcome, .tag = self->asked);
+	noh_end(0, NULL);
+}
+
+NOH_ACTOR(insistent, (begin, begin_to_insist), (get_balance, balance, ask_again),
+	  (release, stop_insisting));
+
+Simulated(ask_later, may_ask_again_at_once_and_still_hears_others)
+{
+	noh_actor inbox = noh_test_inbox();
+	noh_actor insistent = noh_spawn(insistent, .whom = spawn_bank(), .to = inbox);
+
+	noh_send(insistent, begin);
+	noh_after(0, release);
+	noh_receive(-1, release);
+	noh_send(insistent, release);
+	noh_test_settle();
+
+	noh_check(noh_test_take(inbox, outcome)->tag > 0);
+}
+
 Simulated(ask_later, takes_an_answer_at_any_time_before_the_deadline_and_none_after)
 {
 	noh_actor inbox = noh_test_inbox(), customer = spawn_customer(inbox), bank = spawn_bank();
