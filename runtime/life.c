@@ -183,6 +183,7 @@ static void go_into_limbo(struct worker *worker, struct slot *slot)
 
 	state_free(slot->type, slot->state);
 	slot->state = NULL;
+	saved_drop_caused(slot);
 	slot_set_state(slot, SLOT_LIMBO);
 	if (next_state) {
 		extras->next_state = NULL;

@@ -80,6 +80,21 @@ struct envelope *saved_take_wanted(struct slot *slot,
 	return NULL;
 }
 
+static bool is_caused(const struct envelope *envelope, const void *unused)
+{
+	(void)unused;
+	return post_kind(envelope) != POST_MESSAGE;
+}
+
+void saved_drop_caused(struct slot *slot)
+{
+	struct envelope *envelope;
+	while ((envelope = saved_take_wanted(slot, is_caused, NULL))) {
+		envelope_release(envelope);
+		envelope_free(envelope);
+	}
+}
+
 void saved_dead(struct noh_runtime *runtime, struct slot *slot, uint64_t to, const char *why)
 {
 	struct envelope *envelope;

@@ -23,6 +23,9 @@ struct envelope *saved_take_wanted(struct slot *slot,
 				   bool (*is_wanted)(const struct envelope *, const void *),
 				   const void *argument);
 
+/* Drops what the life that ends had caused: it is not for the next one. */
+void saved_drop_caused(struct slot *slot);
+
 /* All of it becomes dead letters. */
 void saved_dead(struct noh_runtime *runtime, struct slot *slot, uint64_t to, const char *why);
 
