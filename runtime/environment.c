@@ -72,6 +72,7 @@ int environment_apply(struct noh_options *options)
 		return err;
 	options->workers = (uint32_t)workers;
 	options->budget = (uint32_t)budget;
-	trace_on = trace;
+	if (trace_on != trace)
+		trace_on = trace; // written only for a change: other runtimes may be reading it
 	return 0;
 }
