@@ -32,6 +32,7 @@ enum {
 	WORTH_WAKING_NS = 200 * 1000,
 	BUSY_NS = 1000 * 1000,
 	NEXT_MOST = 3,     // runs of the next slot in a row while the ring waits
+	NEXT_ALONE = 32,   // the same while it is empty
 	INJECT_EVERY = 16, // looks at the queues between those at the inject queue first
 	THROTTLE_LEAST_US = 2,
 	THROTTLE_STEPS = 8,        // doublings: to about 0.5 ms
@@ -346,6 +347,7 @@ static struct slot *take_own(struct worker *worker)
 	worker->next_runs = NEXT_MOST;
 	if ((slot = ring_take(&worker->ring)))
 		return slot;
+	worker->next_runs = NEXT_ALONE; // nobody waits in the ring
 
 	ck_pr_store_64(&worker->busy_since_ns, 0);
 	if ((slot = take_next(worker)) || (slot = take_home(worker)) ||
