@@ -17,7 +17,9 @@
  * Waking costs 12 to 24 us, so another worker is woken, and takes, for expected waiting time, not
  * for a message: when a queue is worth more than WORTH_WAKING_NS of work, or has not been empty for
  * BUSY_NS, or its worker has not looked at the clock for that long. The first two are looked at
- * with each push; that a worker is stuck the watchdog sees.
+ * with each push; that a worker is stuck the watchdog sees. BUSY_NS counts only while messages take
+ * longer than it costs to pass one to another processor: those that talk in shorter ones are
+ * quicker on one.
  */
 #include <limits.h>
 #include <sched.h>
@@ -150,7 +152,7 @@ bool is_worker_stuck(const struct worker *worker, uint64_t now_ns)
 static void maybe_wake_one(struct worker *worker)
 {
 	struct noh_runtime *runtime = worker->runtime;
-	if (!worker->busy_since_ns)
+	if (!worker->busy_since_ns && !worker->messages_are_short)
 		ck_pr_store_64(&worker->busy_since_ns, worker->now_ns);
 	if (runtime->worker_count > 1 && is_anybody_idle(runtime) &&
 	    is_worth_sharing(worker, worker->now_ns))

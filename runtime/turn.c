@@ -27,7 +27,7 @@
 enum {
 	TURN_NS = 200 * 1000,      // a turn that takes longer ends, whatever is left of its budget
 	LOOK_EVERY_NS = 25 * 1000, // the clock is looked at about this often
-	QUANTUM_MOST = 128,        // messages, while they are fast
+	QUANTUM_MOST = 128,        // messages, while they take less than 0.2 us
 	LONGER = 4,                // times the budget, for an actor that has fallen behind
 };
 
@@ -48,8 +48,14 @@ void look_at_clock(struct worker *worker)
 			  : quantum > QUANTUM_MOST ? QUANTUM_MOST
 						   : (int32_t)quantum;
 	worker->credit = worker->quantum;
+	worker->messages_are_short = worker->quantum == QUANTUM_MOST;
+	if (worker->messages_are_short)
+		ck_pr_store_64(&worker->busy_since_ns, 0);
 
-	ck_pr_store_64(&worker->turn_ns, (worker->turn_ns * 7 + passed / (turns ? turns : 1)) / 8);
+	// Of turns, not of looks: one long turn among many short ones makes no long mean.
+	worker->recent_ns += passed - worker->recent_ns / 8;
+	worker->recent_turns += turns * 8 - worker->recent_turns / 8; // in eighths
+	ck_pr_store_64(&worker->turn_ns, worker->recent_ns * 8 / (worker->recent_turns | 1));
 	ck_pr_store_64(&worker->now_ns, now_ns);
 	worker->turns_before = worker->statistics.turns;
 	worker->poll_soon = true;

@@ -59,11 +59,13 @@ struct worker {
 	// Time.
 	uint64_t now_ns; // when the clock was last looked at
 	uint64_t turn_began_ns;
-	bool poll_soon;         // it was looked at since the reactor's turn to be polled was
-	int32_t quantum;        // messages between two looks
-	uint64_t turns_before;  // statistics.turns at the last look
-	uint64_t turn_ns;       // moving average
-	uint64_t busy_since_ns; // the queue has not been empty since; 0: it was
+	bool poll_soon;        // it was looked at since the reactor's turn to be polled was
+	int32_t quantum;       // messages between two looks
+	uint64_t turns_before; // statistics.turns at the last look
+	uint64_t recent_ns, recent_turns; // of the last looks, the older the less
+	uint64_t turn_ns;                 // mean
+	uint64_t busy_since_ns;           // the queue has not been empty since; 0: it was
+	bool messages_are_short; // to handle one costs less than to pass it to another processor
 
 	// Queues that only this worker touches.
 	struct slot_list home_local; // pinned actors that it woke itself
