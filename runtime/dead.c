@@ -7,6 +7,7 @@
 
 #include <noh/noh.h>
 
+#include "runtime/marks.h"
 #include "runtime/trace.h"
 
 void dead_count(struct noh_runtime *runtime, uint64_t to, uint64_t from,
@@ -83,6 +84,7 @@ void control_undelivered(struct envelope *envelope, uint64_t to)
 void dead_letter(struct noh_runtime *runtime, struct envelope *envelope, uint64_t to,
 		 const char *why)
 {
+	marks_clear(envelope);
 	switch (post_kind(envelope)) {
 	case POST_MESSAGE:
 		dead_count(runtime, to, envelope->sender, message_info(post_id(envelope)),

@@ -17,6 +17,7 @@
 
 #include "runtime/asks.h"
 #include "runtime/life.h"
+#include "runtime/marks.h"
 #include "runtime/own_messages.h"
 #include "runtime/saved.h"
 #include "runtime/turn.h"
@@ -197,8 +198,10 @@ static bool is_wanted(const struct envelope *envelope, const void *argument)
 
 // Looked at when the fiber gets it, however long it was saved: a timer may have been cancelled, a
 // connection closed, a monitor ended.
-static bool is_still_valid(struct fiber *fiber, const struct envelope *envelope)
+static bool is_still_valid(struct fiber *fiber, struct envelope *envelope)
 {
+	if (envelope->type & POST_MARKS)
+		return marks_take(fiber->slot->runtime, fiber->slot, envelope);
 	if (post_kind(envelope) == POST_DOWN)
 		return watches_take(fiber->slot, envelope->ask);
 	if (post_kind(envelope) != POST_GATED || !envelope->ask)

@@ -9,14 +9,22 @@
 
 // In the top bits of an envelope's type.
 enum post_kind {
-	POST_MESSAGE, // a user's; `ask` is set in requests
+	POST_MESSAGE, // a user's; `ask` is set in requests, or holds a deadline
 	POST_ANSWER,  // to `ask`; the answer, or struct answer_error
 	POST_GATED,   // caused by an event; `ask` is the gate's address, or 0
 	POST_DOWN,    // noh_down; `ask` is the monitor's number, 0 for a child
 	POST_CONTROL, // `type` is an enum control
 };
 
-enum { POST_SHIFT = 28, POST_ID_MASK = (1 << POST_SHIFT) - 1 };
+enum { POST_SHIFT = 28, POST_ID_BITS = 16, POST_ID_MASK = (1 << POST_ID_BITS) - 1 };
+
+// Between the kind and the id: what is to be looked at before the message is handled. Users'
+// messages without any of it, the usual ones, have a type below POST_MARKED.
+enum post_mark {
+	POST_MARKED = 1 << POST_ID_BITS,
+	POST_EXPIRES = POST_MARKED, // `ask` is the deadline, by the receiver's clock
+	POST_MARKS = (1 << POST_SHIFT) - POST_MARKED
+};
 
 // From one part of the runtime to another. They are never refused and do not count as messages.
 enum control {
@@ -89,6 +97,10 @@ static inline void post(struct slot *slot, struct envelope *envelope)
 	if (mailbox_push(&slot->in, envelope) && (!worker || !runs_next(worker, slot)))
 		schedule(slot);
 }
+
+/* Any thread. noh_send_type() with a mark, and what the mark says of `ask`. */
+int send_marked(noh_actor to, const struct noh_message_type *type, const void *body, uint32_t mark,
+		uint64_t ask);
 
 /* Any thread. A control envelope; `body` of at most 32 bytes is copied. A receiver that is gone is
  * dealt with as control_undelivered() says. */

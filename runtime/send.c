@@ -23,8 +23,8 @@ static inline void count_send(struct worker *worker, struct slot *slot)
 }
 
 // Any message, from any thread.
-static __attribute__((noinline)) int send_any(noh_actor to, const struct noh_message_type *type,
-					      const void *body)
+int send_marked(noh_actor to, const struct noh_message_type *type, const void *body, uint32_t mark,
+		uint64_t ask)
 {
 	uint32_t id = noh_message_id(type);
 	const struct message_info *info = message_info(id);
@@ -45,8 +45,8 @@ static __attribute__((noinline)) int send_any(noh_actor to, const struct noh_mes
 	struct envelope *envelope =
 		envelope_new(message_size(info, body), handle_generation(to.id));
 	envelope->sender = worker ? worker->self : 0;
-	envelope->type = id;
-	envelope->ask = 0;
+	envelope->type = id | mark;
+	envelope->ask = ask;
 	message_copy(info, envelope->body, body);
 	if (__builtin_expect(trace_on, 0))
 		trace_send(envelope->sender, to.id, info, envelope->body);
@@ -74,10 +74,10 @@ int noh_send_type(noh_actor to, const struct noh_message_type *type, const void 
 	struct slot *slot = slot_if_alive(to.id);
 
 	if (__builtin_expect(!slot, 0) || __builtin_expect(!worker || !info->words || trace_on, 0))
-		return send_any(to, type, body);
+		return send_marked(to, type, body, 0, 0);
 	struct envelope *envelope = (struct envelope *)pool_take_at_hand(POOL_64);
 	if (__builtin_expect(!envelope, 0))
-		return send_any(to, type, body);
+		return send_marked(to, type, body, 0, 0);
 
 	envelope->tenant = handle_generation(to.id) | (uint32_t)POOL_64 << GENERATION_BITS;
 	envelope->sender = worker->self;

@@ -20,6 +20,7 @@
 #include "runtime/fibers.h"
 #include "runtime/guardian.h"
 #include "runtime/life.h"
+#include "runtime/marks.h"
 #include "runtime/own_messages.h"
 #include "runtime/saved.h"
 #include "runtime/watches.h"
@@ -277,6 +278,8 @@ static void other(struct worker *worker, struct slot *slot, struct envelope *env
 	}
 	if (slot->flags & SLOT_FIBER)
 		fiber_offer(worker, slot, envelope);
+	else if (envelope->type & POST_MARKS && !marks_take(worker->runtime, slot, envelope))
+		drop(worker, envelope);
 	else if (kind == POST_DOWN && !watches_take(slot, envelope->ask))
 		drop(worker, envelope); // its monitor was ended
 	else if (kind == POST_ANSWER)
@@ -290,7 +293,7 @@ static void other(struct worker *worker, struct slot *slot, struct envelope *env
 static inline void one(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	// A user's message, for the tenant that lives here, which has handlers.
-	if (__builtin_expect(envelope->type < 1u << POST_SHIFT &&
+	if (__builtin_expect(envelope->type < POST_MARKED &&
 				     envelope_generation(envelope) ==
 					     ck_pr_load_32(&slot->generation) &&
 				     (slot->flags & (SLOT_STATE_MASK | SLOT_FIBER)) == SLOT_ALIVE,

@@ -133,6 +133,14 @@ static inline bool noh_same(noh_actor a, noh_actor b)
 	noh_send_type(to, &message##_message, NOH_VALUE(message, __VA_ARGS__))
 int noh_send_type(noh_actor to, const struct noh_message_type *type, const void *body);
 
+/* Sends a message that is worth nothing later: if it has not been taken to be handled within
+ * `within_ms`, it never is, but counted as a dead letter ("expired"). Any thread. Else as
+ * noh_send(). */
+#define noh_send_expiring(to, within_ms, message, ...) \
+	noh_send_expiring_type(to, within_ms, &message##_message, NOH_VALUE(message, __VA_ARGS__))
+int noh_send_expiring_type(noh_actor to, int64_t within_ms, const struct noh_message_type *type,
+			   const void *body);
+
 /* noh_send() to a handle of a NOH_PROTOCOL: the compiler checks that it accepts the message. */
 #define noh_tell(ref, message, ...) \
 	((void)sizeof((ref).message), noh_send((ref).actor, message, __VA_ARGS__))

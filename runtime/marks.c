@@ -1,0 +1,36 @@
+/* Marked messages: those that expire. */
+#include "runtime/marks.h"
+
+#include <noh/noh.h>
+
+#include "runtime/dead.h"
+
+void marks_clear(struct envelope *envelope)
+{
+	if (envelope->type & POST_EXPIRES)
+		envelope->ask = 0;
+	envelope->type &= ~(uint32_t)POST_MARKS;
+}
+
+bool marks_take(struct noh_runtime *runtime, struct slot *slot, struct envelope *envelope)
+{
+	bool expired = envelope->type & POST_EXPIRES && envelope->ask < runtime_now_ns(runtime);
+
+	marks_clear(envelope);
+	if (expired)
+		dead_count(runtime, slot_handle(slot), envelope->sender,
+			   message_info(post_id(envelope)), envelope->body, "expired");
+	return !expired;
+}
+
+int noh_send_expiring_type(noh_actor to, int64_t within_ms, const struct noh_message_type *type,
+			   const void *body)
+{
+	struct slot *slot = slot_if_alive(to.id);
+	if (!slot)
+		return noh_send_type(to, type, body);
+
+	uint64_t now_ns = runtime_now_ns((struct noh_runtime *)ck_pr_load_ptr(&slot->runtime));
+	return send_marked(to, type, body, POST_EXPIRES,
+			   clock_after_ms(now_ns, within_ms > 0 ? within_ms : 0));
+}
