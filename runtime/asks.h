@@ -4,7 +4,7 @@
 
 #include "runtime/post.h"
 
-/* All: whoever runs the slot. */
+/* All but the last: whoever runs the slot. */
 
 /* Opens an ask of the running actor and sends the request; the id is what the answer will carry. */
 uint64_t asks_open(struct worker *worker, noh_actor to, const struct noh_message_type *request,
@@ -24,8 +24,8 @@ void asks_alarm(struct worker *worker, struct slot *slot);
 /* The life ends: no answer reaches the next one, and requests it took and did not answer fail. */
 void asks_drop(struct worker *worker, struct slot *slot);
 
-/* The end of a runtime, when its workers are gone: drops the answers that reached the slots of
- * plain threads after these had ended. */
-void asks_empty_thread_slots(void);
+/* Any thread. Sends a request whose answer goes to the ask of `self`; or that answer, if nobody is
+ * there. */
+void asks_send(noh_actor to, uint64_t self, uint64_t ask, uint32_t id, const void *body);
 
 #endif

@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/asks.h"
 #include "runtime/cpus.h"
 #include "runtime/environment.h"
 #include "runtime/guardian.h"
 #include "runtime/overflow.h"
 #include "runtime/simulation.h"
+#include "runtime/thread_asks.h"
 #include "runtime/trace.h"
 #include "runtime/watchdog.h"
 #include "runtime/worker.h"
@@ -151,7 +151,7 @@ int runtime_run(struct noh_runtime *runtime, int (*function)(void *), void *argu
 	// What they sent last is for nobody. But a slot that stays scheduled would never run again.
 	worker_run(runtime->workers[0]);
 
-	asks_empty_thread_slots();
+	thread_asks_finish();
 	int status = runtime->status;
 	destroy(runtime);
 	return status;

@@ -1,0 +1,122 @@
+/* Answering: the request in hand, or one that was taken over earlier, from any actor. Knows nothing
+ * of who waits for the answer. */
+#include <errno.h>
+
+#include <noh/noh.h>
+
+#include "runtime/post.h"
+#include "runtime/trace.h"
+
+static int answer(uint64_t asker, uint64_t ask, uint32_t id, const void *body)
+{
+	const struct message_info *info = message_info(id);
+	struct slot *slot = slot_if_alive(asker);
+	if (!slot) {
+		message_drop_owned(info, body);
+		return 0;
+	}
+	struct envelope *envelope =
+		envelope_new(message_size(info, body), handle_generation(asker));
+	envelope->sender = this_worker ? this_worker->self : 0;
+	envelope->type = (uint32_t)POST_ANSWER << POST_SHIFT | id;
+	envelope->ask = ask;
+	message_copy(info, envelope->body, body);
+	if (trace_on)
+		trace_send(envelope->sender, asker, info, envelope->body);
+	post(slot, envelope);
+	if (this_worker)
+		this_worker->credit--;
+	return 0;
+}
+
+// The request in hand, or NULL.
+static struct envelope *request_in_hand(struct worker *worker)
+{
+	struct envelope *hand = worker->hand;
+	return hand && post_kind(hand) == POST_MESSAGE && hand->ask ? hand : NULL;
+}
+
+int noh_reply_type(const struct noh_message_type *type, const void *body)
+{
+	struct worker *worker = worker_of_call("noh_reply");
+	struct envelope *hand = request_in_hand(worker);
+	uint32_t id = noh_message_id(type);
+	if (!hand) {
+		message_drop_owned(message_info(id), body);
+		return -ENOMSG;
+	}
+
+	const struct noh_message_type *request = &message_info(post_id(hand))->type;
+	uint64_t ask = hand->ask;
+	hand->ask = 0;
+	if (request->answer && noh_message_id(request->answer) != id) {
+		message_drop_owned(message_info(id), body);
+		post_answer_error(hand->sender, ask, -EPROTO, "an answer of another type");
+		noh_fail("answers %s with %s", request->name, type->name);
+	}
+	return answer(hand->sender, ask, id, body);
+}
+
+int noh_reply_error(int err, const char *text)
+{
+	struct envelope *hand = request_in_hand(worker_of_call("noh_reply_error"));
+	if (!hand)
+		return -ENOMSG;
+	post_answer_error(hand->sender, hand->ask, err < 0 ? err : -EINVAL, text);
+	hand->ask = 0;
+	return 0;
+}
+
+noh_reply_to noh_reply_later(void)
+{
+	struct worker *worker = worker_of_call("noh_reply_later");
+	struct envelope *hand = request_in_hand(worker);
+	if (!hand)
+		return (noh_reply_to){0};
+
+	const struct noh_message_type *expected = message_info(post_id(hand))->type.answer;
+	noh_reply_to to = {.asker = {hand->sender},
+			   .ask = hand->ask,
+			   .answer_id = expected ? noh_message_id(expected) : 0};
+	list_add(&extras_of(worker->running)->taken,
+		 (struct taken_request){hand->sender, hand->ask});
+	hand->ask = 0;
+	return to;
+}
+
+static void forget_taken(noh_reply_to to)
+{
+	struct extras *extras =
+		this_worker && this_worker->running ? this_worker->running->extras : NULL;
+	for (uint32_t i = 0; extras && i < extras->taken.count; i++) {
+		if (extras->taken.at[i].asker == to.asker.id && extras->taken.at[i].ask == to.ask) {
+			list_remove_at(&extras->taken, i);
+			return;
+		}
+	}
+}
+
+int noh_reply_at_type(noh_reply_to to, const struct noh_message_type *type, const void *body)
+{
+	uint32_t id = noh_message_id(type);
+	if (!to.ask) {
+		message_drop_owned(message_info(id), body);
+		return -ENOMSG;
+	}
+	forget_taken(to);
+	if (to.answer_id && to.answer_id != id) {
+		message_drop_owned(message_info(id), body);
+		post_answer_error(to.asker.id, to.ask, -EPROTO, "an answer of another type");
+		noh_fail("answers a request with %s, which it does not expect", type->name);
+	}
+	return answer(to.asker.id, to.ask, id, body);
+}
+
+int noh_reply_error_at(noh_reply_to to, int err, const char *text)
+{
+	if (!to.ask)
+		return -ENOMSG;
+	forget_taken(to);
+	post_answer_error(to.asker.id, to.ask, err < 0 ? err : -EINVAL, text);
+	return 0;
+}
