@@ -15,7 +15,6 @@
 #include "runtime/fibers.h"
 #include "runtime/own_messages.h"
 #include "runtime/thread_asks.h"
-#include "runtime/trace.h"
 #include "runtime/turn.h"
 
 // ---- the alarm
@@ -80,15 +79,7 @@ void asks_send(noh_actor to, uint64_t self, uint64_t ask, uint32_t id, const voi
 		post_answer_error(self, ask, -ESRCH, "nobody there");
 		return;
 	}
-	struct envelope *envelope =
-		envelope_new(message_size(info, body), handle_generation(to.id));
-	envelope->sender = self;
-	envelope->type = id;
-	envelope->ask = ask;
-	message_copy(info, envelope->body, body);
-	if (trace_on)
-		trace_send(self, to.id, info, envelope->body);
-	post(slot, envelope);
+	post_message(slot, to.id, self, id, ask, body);
 	if (this_worker)
 		this_worker->credit--;
 }

@@ -102,6 +102,11 @@ static inline void post(struct slot *slot, struct envelope *envelope)
 int send_marked(noh_actor to, const struct noh_message_type *type, const void *body, uint32_t mark,
 		uint64_t ask);
 
+/* Any thread. Sends a copy of a message to the slot's tenant `to`. `type` and `ask` are as in an
+ * envelope. */
+void post_message(struct slot *slot, uint64_t to, uint64_t from, uint32_t type, uint64_t ask,
+		  const void *body);
+
 /* Any thread. A control envelope; `body` of at most 32 bytes is copied. A receiver that is gone is
  * dealt with as control_undelivered() says. */
 void post_control(uint64_t to, enum control control, uint64_t sender, const void *body,

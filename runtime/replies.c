@@ -5,25 +5,16 @@
 #include <noh/noh.h>
 
 #include "runtime/post.h"
-#include "runtime/trace.h"
 
 static int answer(uint64_t asker, uint64_t ask, uint32_t id, const void *body)
 {
-	const struct message_info *info = message_info(id);
 	struct slot *slot = slot_if_alive(asker);
 	if (!slot) {
-		message_drop_owned(info, body);
+		message_drop_owned(message_info(id), body);
 		return 0;
 	}
-	struct envelope *envelope =
-		envelope_new(message_size(info, body), handle_generation(asker));
-	envelope->sender = this_worker ? this_worker->self : 0;
-	envelope->type = (uint32_t)POST_ANSWER << POST_SHIFT | id;
-	envelope->ask = ask;
-	message_copy(info, envelope->body, body);
-	if (trace_on)
-		trace_send(envelope->sender, asker, info, envelope->body);
-	post(slot, envelope);
+	post_message(slot, asker, this_worker ? this_worker->self : 0,
+		     (uint32_t)POST_ANSWER << POST_SHIFT | id, ask, body);
 	if (this_worker)
 		this_worker->credit--;
 	return 0;

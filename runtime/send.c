@@ -22,6 +22,21 @@ static inline void count_send(struct worker *worker, struct slot *slot)
 	}
 }
 
+void post_message(struct slot *slot, uint64_t to, uint64_t from, uint32_t type, uint64_t ask,
+		  const void *body)
+{
+	const struct message_info *info = message_info(type & POST_ID_MASK);
+	struct envelope *envelope = envelope_new(message_size(info, body), handle_generation(to));
+
+	envelope->sender = from;
+	envelope->type = type;
+	envelope->ask = ask;
+	message_copy(info, envelope->body, body);
+	if (__builtin_expect(trace_on, 0))
+		trace_send(from, to, info, envelope->body);
+	post(slot, envelope);
+}
+
 // Any message, from any thread.
 int send_marked(noh_actor to, const struct noh_message_type *type, const void *body, uint32_t mark,
 		uint64_t ask)
@@ -42,15 +57,7 @@ int send_marked(noh_actor to, const struct noh_message_type *type, const void *b
 		return 0;
 	}
 
-	struct envelope *envelope =
-		envelope_new(message_size(info, body), handle_generation(to.id));
-	envelope->sender = worker ? worker->self : 0;
-	envelope->type = id | mark;
-	envelope->ask = ask;
-	message_copy(info, envelope->body, body);
-	if (__builtin_expect(trace_on, 0))
-		trace_send(envelope->sender, to.id, info, envelope->body);
-	post(slot, envelope);
+	post_message(slot, to.id, worker ? worker->self : 0, id | mark, ask, body);
 	if (worker)
 		count_send(worker, slot);
 	return 0;
@@ -102,35 +109,26 @@ int noh_forward(noh_actor to)
 	if (!slot)
 		return -EINVAL;
 
-	// The envelope in hand is still the queue's node, so its content goes on in another one.
-	struct envelope *envelope =
-		envelope_new(message_size(info, hand->body), handle_generation(to.id));
-	envelope->sender = hand->sender;
-	envelope->type = post_id(hand);
-	envelope->ask = post_kind(hand) == POST_MESSAGE ? hand->ask : 0;
-	message_copy(info, envelope->body, hand->body);
-	message_disown(info, hand->body);
+	// Like any that comes too late.
+	if (ck_pr_load_32(&slot->generation) != handle_generation(to.id)) {
+		dead_count(worker->runtime, to.id, hand->sender, info, hand->body, "nobody there");
+		if (post_kind(hand) == POST_MESSAGE && hand->ask)
+			post_answer_error(hand->sender, hand->ask, -ESRCH, "nobody there");
+	} else {
+		// The envelope in hand is still the queue's node: its content goes on in another.
+		post_message(slot, to.id, hand->sender, post_id(hand),
+			     post_kind(hand) == POST_MESSAGE ? hand->ask : 0, hand->body);
+		message_disown(info, hand->body);
+		count_send(worker, slot);
+	}
 	if (post_kind(hand) == POST_MESSAGE)
 		hand->ask = 0; // the duty to answer went with it
-	if (__builtin_expect(trace_on, 0))
-		trace_send(envelope->sender, to.id, info, envelope->body);
-
-	// A receiver that is gone takes it out as a dead letter, like any envelope that came too
-	// late.
-	if (ck_pr_load_32(&slot->generation) != handle_generation(to.id)) {
-		dead_letter(worker->runtime, envelope, to.id, "nobody there");
-		envelope_free(envelope);
-		return 0;
-	}
-	post(slot, envelope);
-	count_send(worker, slot);
 	return 0;
 }
 
 bool deliver(uint64_t to, uint64_t from, const struct noh_message_type *type, const void *body,
 	     struct gate *gate)
 {
-	const struct message_info *info = message_info(noh_message_id(type));
 	struct slot *slot = slot_if_alive(to);
 	if (!slot) {
 		if (gate)
@@ -138,14 +136,8 @@ bool deliver(uint64_t to, uint64_t from, const struct noh_message_type *type, co
 		return false;
 	}
 
-	struct envelope *envelope = envelope_new(message_size(info, body), handle_generation(to));
-	envelope->sender = from;
-	envelope->type = (uint32_t)POST_GATED << POST_SHIFT | noh_message_id(type);
-	envelope->ask = (uint64_t)(uintptr_t)gate;
-	message_copy(info, envelope->body, body);
-	if (__builtin_expect(trace_on, 0))
-		trace_send(from, to, info, envelope->body);
-	post(slot, envelope);
+	post_message(slot, to, from, (uint32_t)POST_GATED << POST_SHIFT | noh_message_id(type),
+		     (uint64_t)(uintptr_t)gate, body);
 	return true;
 }
 
@@ -189,17 +181,9 @@ void post_down(uint64_t watcher, uint64_t watch, uint64_t who, int why, int64_t 
 				.reason = reason,
 				.restarting = restarting,
 				.monitor = watch};
-	uint32_t id = noh_message_id(&noh_down_message);
-	const struct message_info *info = message_info(id);
-	struct envelope *envelope =
-		envelope_new(message_size(info, &down), handle_generation(watcher));
-	envelope->sender = who;
-	envelope->type = (uint32_t)POST_DOWN << POST_SHIFT | id;
-	envelope->ask = watch;
-	message_copy(info, envelope->body, &down);
-	if (__builtin_expect(trace_on, 0))
-		trace_send(who, watcher, info, envelope->body);
-	post(slot, envelope);
+	post_message(slot, watcher, who,
+		     (uint32_t)POST_DOWN << POST_SHIFT | noh_message_id(&noh_down_message), watch,
+		     &down);
 }
 
 void post_answer_error(uint64_t asker, uint64_t ask, int err, const char *text)
