@@ -53,6 +53,9 @@ void control_undelivered(struct envelope *envelope, uint64_t to)
 		post_down(watcher->who, watcher->id, to, NOH_WHY_NOBODY, 0, "nobody there", false);
 		break;
 	}
+	case CONTROL_CRASHED:
+		free(*(char **)envelope->body);
+		break;
 	case CONTROL_ENDED: {
 		// The parent was gone first: nobody else knows of this slot.
 		struct child_ended *ended = (struct child_ended *)envelope->body;
@@ -72,6 +75,7 @@ void control_undelivered(struct envelope *envelope, uint64_t to)
 		post_ending(envelope->sender, ENDING_KILL);
 		break;
 	case CONTROL_SPAWN: // a tenant's first envelope cannot come too late
+	case CONTROL_STARTED:
 	case CONTROL_WAKE:
 	case CONTROL_STOP:
 	case CONTROL_UNWATCH:

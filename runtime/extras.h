@@ -62,6 +62,7 @@ struct extras {
 	uint32_t restarts;
 	char *last_failure;
 	const char *name;
+	noh_describe_fn describe;
 
 	uint32_t youngest; // child, by slot index; the others through its `elder`
 	uint32_t child_count;

@@ -57,5 +57,6 @@ void noh_end(int code, const char *reason)
 		return; // the first one counts
 	worker->end_asked = worker->unusual = true;
 	worker->end_code = code;
+	free(worker->end_reason);
 	worker->end_reason = reason && *reason ? strdup(reason) : NULL;
 }

@@ -20,6 +20,8 @@
 #include <noh/noh.h>
 
 #include "runtime/asks.h"
+#include "runtime/birth.h"
+#include "runtime/crash.h"
 #include "runtime/dead.h"
 #include "runtime/fibers.h"
 #include "runtime/guardian.h"
@@ -65,23 +67,35 @@ static void start(struct worker *worker, struct slot *slot)
 	turn_give(worker, slot, &noh_start_message, &start);
 }
 
+static __attribute__((noinline)) void start_supervised(struct worker *worker, struct slot *slot)
+{
+	slot->flags |= SLOT_STARTING;
+	start(worker, slot);
+	birth_over(worker, slot);
+}
+
 void life_begin(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	struct spawn *spawn = (struct spawn *)envelope->body;
 
 	slot->state = spawn->state;
 	slot->flags = SLOT_ALIVE | (spawn->type->run ? SLOT_FIBER : 0) |
-		      (slot->keeps_place ? SLOT_KEEPS_PLACE : 0);
+		      (ck_pr_load_8(&slot->keeps_place) ? SLOT_KEEPS_PLACE : 0);
 	if (spawn->more) {
 		if (spawn->more->name)
 			extras_of(slot)->name = spawn->more->name;
+		if (spawn->more->describe)
+			extras_of(slot)->describe = spawn->more->describe;
 		if (spawn->more->watch)
 			list_add(&extras_of(slot)->watchers,
 				 (struct watcher){spawn->more->watch, spawn->more->watcher, true});
 		free((void *)spawn->more);
 	}
 	worker->self = slot_handle(slot);
-	start(worker, slot);
+	if (__builtin_expect(slot->supervised, 0))
+		start_supervised(worker, slot);
+	else
+		start(worker, slot);
 }
 
 // ---- leaving
@@ -173,7 +187,10 @@ static void start_again(struct worker *worker, struct slot *slot, void *state)
 	extras->ending = (struct ending){0};
 	slot->state = state;
 	slot_set_state(slot, SLOT_ALIVE);
-	start(worker, slot);
+	if (slot->supervised)
+		start_supervised(worker, slot);
+	else
+		start(worker, slot);
 }
 
 static void go_into_limbo(struct worker *worker, struct slot *slot)
@@ -195,7 +212,8 @@ static void go_into_limbo(struct worker *worker, struct slot *slot)
 
 static bool is_place_kept(const struct slot *slot, const struct ending *ending)
 {
-	return slot->flags & SLOT_KEEPS_PLACE && ending->why != NOH_WHY_SHUTDOWN;
+	return slot->flags & SLOT_KEEPS_PLACE && (ending->why != NOH_WHY_SHUTDOWN ||
+						  ck_pr_load_8(&slot->keeps_place) == KEEPS_ALWAYS);
 }
 
 bool life_may_come_back(const struct slot *slot)
@@ -224,8 +242,12 @@ static void end_children(struct extras *extras, uint32_t how)
 {
 	// A child may have left already, and this actor has yet to hear of it: the generation of
 	// its slot is the next tenant's by then, who may be anybody's child.
-	for (uint32_t index = extras->youngest; index; index = slot_table[index].elder)
-		post_ending(handle_of(index, slot_table[index].child_generation), how);
+	for (uint32_t index = extras->youngest; index; index = slot_table[index].elder) {
+		struct slot *child = &slot_table[index];
+		if (ck_pr_load_8(&child->keeps_place) == KEEPS_ALWAYS)
+			ck_pr_store_8(&child->keeps_place, KEEPS_AFTER_FAILURE);
+		post_ending(handle_of(index, child->child_generation), how);
+	}
 }
 
 void life_end_rest(struct worker *worker, struct slot *slot)
@@ -234,9 +256,11 @@ void life_end_rest(struct worker *worker, struct slot *slot)
 		fiber_destroy(worker, slot); // what it deferred may fail
 	struct ending ending = worker->ending;
 	worker->ending = (struct ending){0};
-	worker->stopping = worker->end_asked = false;
+	worker->stopping = worker->ends_later = false;
+	worker->end_asked = false;
 	free(worker->end_reason); // of a noh_end() that came to nothing
 	worker->end_reason = NULL;
+	slot->flags &= (uint16_t) ~(SLOT_STARTING | SLOT_STARTS_LATER | SLOT_ENDS_LATER);
 
 	if (slot->extras) {
 		slot->extras->ending = ending;
@@ -249,10 +273,52 @@ void life_end_rest(struct worker *worker, struct slot *slot)
 	finish(worker, slot, &ending);
 }
 
+// What a supervised actor still owes its parent.
+static __attribute__((noinline)) void birth_and_crash(struct worker *worker, struct slot *slot,
+						      int why)
+{
+	// A fiber that has returned needs no first wait to have started.
+	if (why == NOH_WHY_NORMAL && slot->flags & SLOT_FIBER && !worker->end_asked)
+		birth_tell(worker, slot);
+	if (why == NOH_WHY_FAILED)
+		crash_tell(worker, slot);
+	worker->failed_in = 0;
+}
+
+// noh_end_later(): how it will end is known, but not yet when.
+static __attribute__((noinline)) void live_on(struct worker *worker, struct slot *slot)
+{
+	extras_of(slot)->ending = worker->ending;
+	worker->ending = (struct ending){0};
+	worker->stopping = worker->ends_later = false;
+	slot_set_state(slot, SLOT_ALIVE);
+	slot->flags |= SLOT_ENDS_LATER;
+}
+
+void life_end_now(struct worker *worker, struct slot *slot)
+{
+	slot_set_state(slot, SLOT_ENDING);
+	worker->ending = slot->extras->ending;
+	worker->stopping = true;
+	life_end_rest(worker, slot);
+}
+
+void noh_end_later(void)
+{
+	struct worker *worker = worker_of_call("noh_end_later");
+	if (worker->stopping && !worker->fiber)
+		worker->ends_later = worker->unusual = true;
+}
+
 void life_end(struct worker *worker, struct slot *slot, int why, int64_t code, const char *reason)
 {
 	if (slot_state(slot) != SLOT_ALIVE)
 		return;
+	if (__builtin_expect(slot->flags & SLOT_ENDS_LATER, 0)) {
+		if (why == NOH_WHY_NORMAL || why == NOH_WHY_SHUTDOWN)
+			return; // it is at it
+		free(slot->extras->ending.reason);
+	}
 
 	slot_set_state(slot, SLOT_ENDING);
 	worker->ending = (struct ending){
@@ -265,10 +331,17 @@ void life_end(struct worker *worker, struct slot *slot, int why, int64_t code, c
 
 	// Should it fail from here on, turn_failed() goes on with the rest.
 	worker->stopping = true;
-	if (!(slot->flags & SLOT_FIBER) && why != NOH_WHY_KILLED) {
+	if (__builtin_expect(slot->supervised, 0))
+		birth_and_crash(worker, slot, why);
+	worker->end_asked = false; // it is being fulfilled
+	if (!(slot->flags & (SLOT_FIBER | SLOT_ENDS_LATER)) && why != NOH_WHY_KILLED) {
 		struct noh_stopping stopping = {
 			.why = why, .reason = worker->ending.reason ? worker->ending.reason : ""};
 		turn_give(worker, slot, &noh_stopping_message, &stopping);
+		if (__builtin_expect(worker->ends_later, 0) && !worker->end_asked) {
+			live_on(worker, slot);
+			return;
+		}
 	}
 	life_end_rest(worker, slot);
 }
@@ -297,7 +370,7 @@ void life_ending_asked(struct worker *worker, struct slot *slot)
 		break;
 	case SLOT_LIMBO:
 		// There is no life that could be killed; the place is the parent's.
-		if (how & ENDING_SHUTDOWN)
+		if (how & ENDING_SHUTDOWN && ck_pr_load_8(&slot->keeps_place) != KEEPS_ALWAYS)
 			life_let_go(worker, slot);
 		break;
 	case SLOT_FREE:

@@ -14,6 +14,9 @@ void life_begin(struct worker *worker, struct slot *slot, struct envelope *envel
  * before it is gone. */
 void life_end(struct worker *worker, struct slot *slot, int why, int64_t code, const char *reason);
 
+/* The noh_end() of an actor that had called noh_end_later(). */
+void life_end_now(struct worker *worker, struct slot *slot);
+
 /* What comes after noh_stopping; again, should what a fiber deferred fail. */
 void life_end_rest(struct worker *worker, struct slot *slot);
 

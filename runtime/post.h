@@ -34,6 +34,8 @@ enum control {
 	CONTROL_WATCH,      // struct watcher
 	CONTROL_UNWATCH,    // struct watcher
 	CONTROL_ADOPT,      // to the guardian: `sender` is its child
+	CONTROL_STARTED,    // to the parent: `sender` has started
+	CONTROL_CRASHED,    // to the parent: what `sender` was at when it failed; char *, malloc'd
 	CONTROL_ENDED,      // to the parent: `sender` has ended; struct child_ended
 	CONTROL_RESTART,    // to a child that keeps its place: the new state
 	CONTROL_LET_GO,     // to a child that keeps its place: it will not be restarted
@@ -48,6 +50,7 @@ struct spawn {
 
 struct spawn_more {
 	const char *name;
+	noh_describe_fn describe;
 	uint64_t watcher, watch; // a monitor that is set before it runs
 };
 

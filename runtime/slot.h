@@ -33,6 +33,13 @@ enum slot_state {
 	SLOT_LIMBO,  // keeps its place: the parent will restart it or let it go
 };
 
+// Whether a child's end leaves its place to a next life.
+enum keeps_place {
+	KEEPS_NOT,
+	KEEPS_AFTER_FAILURE, // not after a shutdown
+	KEEPS_ALWAYS,        // until its parent stops it, or ends itself
+};
+
 // How a slot is run. Written before its handle is known, by whoever made it.
 enum slot_kind {
 	SLOT_ACTOR,
@@ -56,7 +63,8 @@ struct slot {
 	uint32_t throttled_by; // the overloaded receiver, by slot index; while it is throttled
 	uint32_t resume_us;    // when it may run all the same; microseconds, wrapping
 	uint32_t child_generation; // of the tenant that is linked as a child; the parent's
-	bool keeps_place;          // for the parent; written by the spawner
+	uint8_t keeps_place;       // for the parent: enum keeps_place; the parent's
+	bool supervised;           // tells the parent of start and failure; written by the spawner
 
 	// The owner's line: whoever runs the slot. (`ending` is advanced by others.)
 	_Alignas(CACHE_LINE) struct mailbox_out out;
@@ -78,7 +86,10 @@ enum {
 	SLOT_KEEPS_PLACE = 1 << 2,
 	SLOT_DETACHED = 1 << 3,
 	SLOT_FIBER = 1 << 4,
-	SLOT_STOPPING = 1 << 5, // noh_stop() reached it, or noh_end() was called
+	SLOT_STOPPING = 1 << 5,     // noh_stop() reached it, or noh_end() was called
+	SLOT_STARTING = 1 << 6,     // supervised, and its parent has not been told of its start
+	SLOT_STARTS_LATER = 1 << 7, // noh_start_later(): noh_start_done() will tell
+	SLOT_ENDS_LATER = 1 << 8,   // noh_end_later(): `extras->ending` says how
 };
 
 // The process's table: one reserved range of addresses, made usable piece by piece.

@@ -61,9 +61,11 @@ static const struct spawn_more *more_of(const struct noh_spawn_options *options,
 					uint64_t watch)
 {
 	struct spawn_more more = {.watcher = watcher, .watch = watch};
-	if (options)
+	if (options) {
 		more.name = options->name;
-	if (!more.name && !more.watch)
+		more.describe = options->describe;
+	}
+	if (!more.name && !more.watch && !more.describe)
 		return NULL;
 	struct spawn_more *copy = must_allocate(sizeof(more));
 	*copy = more;
@@ -103,7 +105,10 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 	ck_pr_store_ptr(&slot->runtime, runtime);
 	ck_pr_store_ptr(&slot->type, (void *)type);
 	ck_pr_store_64(&slot->parent, parent);
-	slot->keeps_place = options && options->keeps_place;
+	slot->supervised = options && options->supervised;
+	ck_pr_store_8(&slot->keeps_place, !options || !options->keeps_place ? KEEPS_NOT
+					  : slot->supervised                ? KEEPS_ALWAYS
+									    : KEEPS_AFTER_FAILURE);
 	if (home != ANY_WORKER)
 		slot->home = (int16_t)home;
 	struct spawn spawn = {.type = type,
@@ -160,13 +165,25 @@ noh_actor noh_spawn_type(const struct noh_actor_type *type, const void *state,
 			ANY_WORKER);
 }
 
+int noh_end_life(noh_actor who)
+{
+	struct worker *worker = worker_of_call("noh_end_life");
+	struct slot *slot = slot_if_alive(who.id);
+
+	if (!slot || (who.id != worker->self && ck_pr_load_64(&slot->parent) != worker->self))
+		return -ESRCH;
+	post_ending(who.id, ENDING_SHUTDOWN);
+	return 0;
+}
+
 int noh_restart(noh_actor child, const void *state)
 {
 	struct worker *worker = worker_of_call("noh_restart");
 	struct slot *slot = slot_if_alive(child.id);
 
 	// Of a child these may be read: they do not change until its parent gives its slot free.
-	if (!slot || ck_pr_load_64(&slot->parent) != worker->self || !slot->keeps_place)
+	if (!slot || ck_pr_load_64(&slot->parent) != worker->self ||
+	    !ck_pr_load_8(&slot->keeps_place))
 		return -ESRCH;
 	const struct noh_actor_type *type =
 		(const struct noh_actor_type *)ck_pr_load_ptr(&slot->type);

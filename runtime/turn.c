@@ -16,6 +16,8 @@
 #include <noh/noh.h>
 
 #include "runtime/asks.h"
+#include "runtime/birth.h"
+#include "runtime/crash.h"
 #include "runtime/dead.h"
 #include "runtime/fibers.h"
 #include "runtime/guardian.h"
@@ -103,8 +105,11 @@ void turn_end_as_asked(struct worker *worker, struct slot *slot)
 	if (worker->end_code)
 		noh_log(NOH_WARN, "ends with code %lld: %s", (long long)worker->end_code,
 			reason ? reason : "");
-	life_end(worker, slot, worker->end_code ? NOH_WHY_FAILED : NOH_WHY_NORMAL, worker->end_code,
-		 reason);
+	if (slot->flags & SLOT_ENDS_LATER)
+		life_end_now(worker, slot);
+	else
+		life_end(worker, slot, worker->end_code ? NOH_WHY_FAILED : NOH_WHY_NORMAL,
+			 worker->end_code, reason);
 }
 
 static void drop(struct worker *worker, struct envelope *envelope)
@@ -201,7 +206,8 @@ static void control(struct worker *worker, struct slot *slot, struct envelope *e
 	case CONTROL_WAKE:
 		// `ending` is looked at before each envelope; what else it may mean is that a fiber
 		// had yielded, or that a parent does not want the place kept.
-		if (slot_state(slot) == SLOT_LIMBO && envelope->sender == slot->parent)
+		if (slot_state(slot) == SLOT_LIMBO && envelope->sender == slot->parent &&
+		    ck_pr_load_8(&slot->keeps_place) != KEEPS_ALWAYS)
 			life_let_go(worker, slot);
 		else if (slot->flags & SLOT_FIBER)
 			fiber_yielded(worker, slot);
@@ -227,6 +233,12 @@ static void control(struct worker *worker, struct slot *slot, struct envelope *e
 			life_adopt(slot, envelope->sender);
 			post_ending(envelope->sender, ENDING_SHUTDOWN);
 		}
+		break;
+	case CONTROL_STARTED:
+		birth_heard(worker, slot, envelope->sender);
+		break;
+	case CONTROL_CRASHED:
+		crash_heard(worker, slot, envelope->sender, *(char **)envelope->body);
 		break;
 	case CONTROL_ENDED:
 		life_child_ended(worker, slot, envelope);
@@ -457,7 +469,7 @@ void turn_give_outcome(struct worker *worker, struct slot *slot, uint32_t asked_
 
 void turn_fail(struct worker *worker, struct slot *slot, const char *reason)
 {
-	noh_log(NOH_ERROR, "failed: %s", reason);
+	crash_note(worker, slot, reason);
 	life_end(worker, slot, NOH_WHY_FAILED, 0, reason);
 }
 
@@ -475,7 +487,7 @@ void turn_failed(struct worker *worker)
 	}
 
 	// The message in hand is lost; who asked hears of it at once.
-	noh_log(NOH_ERROR, "failed: %s", worker->failure);
+	crash_note(worker, slot, worker->failure);
 	worker->hand = NULL;
 	if (hand) {
 		if (post_kind(hand) == POST_MESSAGE && hand->ask)

@@ -42,6 +42,8 @@ struct worker {
 	bool throttle;      // a message was sent to an overloaded actor
 	bool end_asked;     // noh_end() was called
 	bool stopping;      // noh_stopping is being handled: `ending` says of what
+	bool ends_later;    // noh_end_later() was called in it
+	uint32_t failed_in; // the id of the message in hand when it failed, else 0
 	struct ending ending;
 	struct slot *throttled_by;
 	int64_t end_code;

@@ -86,6 +86,10 @@ struct noh_actor_type {
 
 struct noh_runtime;
 
+/* Writes a state into `text` for people, as snprintf() does. Runs within the actor that fails; it
+ * must not change the state. */
+typedef void (*noh_describe_fn)(const void *state, char *text, size_t size);
+
 /* How an actor is spawned. `size` is set by the macro; zero means the default. */
 struct noh_spawn_options {
 	size_t size;
@@ -94,6 +98,11 @@ struct noh_spawn_options {
 	bool detached;          // no parent: it outlives its spawner
 	bool linked, monitored; // set up before the actor runs
 	bool keeps_place; // a failure keeps handle and mailbox until the parent restarts or ends it
+	// The parent is told when it has started, and what it was at when it failed: noh_started,
+	// noh_crashed. With `keeps_place` every end keeps its place, until noh_stop() by the
+	// parent.
+	bool supervised;
+	noh_describe_fn describe; // with `supervised`: puts the state of a life that fails in words
 };
 
 /* Starts an actor: `noh_actor alice = noh_spawn(account, .cents = 100);`
@@ -168,6 +177,16 @@ void noh_kill(noh_actor actor);
  */
 void noh_end(int code, const char *reason);
 
+/* In on_stopping: the actor lives on, and gets messages, until it calls noh_end() or fails or is
+ * killed. Why it ends stays as it is; noh_stopping does not come a second time, and noh_stop() does
+ * nothing any more. For those who end others in order first. Handlers. */
+void noh_end_later(void);
+
+/* Ends the life that runs, after the handler that runs, as shut down: noh_stopping comes first. For
+ * the actor itself and its children; the place of a child that is supervised stays (see
+ * noh_spawn_options). Handlers, fibers. Returns 0; -ESRCH neither itself nor a child that lives. */
+int noh_end_life(noh_actor who);
+
 /* Fails the running actor now: runs what noh_defer() left, newest first, and does not return. In
  * C++ it throws. Not through frames of other libraries, nor with a lock held. Outside an actor the
  * process aborts. */
@@ -197,11 +216,22 @@ int noh_restart(noh_actor child, const void *state);
 
 /* First message of each life, before all others: (noh_start, on_start). */
 NOH_LIBRARY_MESSAGE(noh_start, (u64, restarts), (str, last_failure));
+/* In on_start of an actor that is supervised: its start is over not when on_start returns but when
+ * it calls noh_start_done(), in any later handler. An end before that is a start that failed. (A
+ * fiber's start is over when it waits for the first time.) Handlers. */
+void noh_start_later(void);
+void noh_start_done(void);
+
 /* Last message of a life, but not after a kill. What it sends still goes out. */
 NOH_LIBRARY_MESSAGE(noh_stopping, (i64, why), (str, reason));
 /* A monitored actor, or a child (monitor 0) if this actor accepts noh_down, ended. */
 NOH_LIBRARY_MESSAGE(noh_down, (actor, who), (i64, why), (i64, code), (str, reason),
 		    (flag, restarting), (u64, monitor));
+/* To the parent of an actor that is supervised: it has started. Each life tells it once. */
+NOH_LIBRARY_MESSAGE(noh_started, (actor, who));
+/* Likewise, before the noh_down of a failure: what it was at, as `key=value` words: the message in
+ * hand, the types of what was queued, its ancestors, its state if it has a describer. */
+NOH_LIBRARY_MESSAGE(noh_crashed, (actor, who), (str, at));
 /* A message that found no taker, for the subscriber of noh_subscribe_dead_letters(). */
 NOH_LIBRARY_MESSAGE(noh_dead_letter, (actor, to), (actor, from), (str, message), (str, why));
 

@@ -1,0 +1,123 @@
+/*
+ * Crashes: the word from a supervised actor that fails to its parent, for a report. All of it is
+ * found only when a life has failed: nothing is written down while messages flow.
+ */
+#include "runtime/crash.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <noh/noh.h>
+
+#include "runtime/life.h"
+#include "runtime/trace.h"
+#include "runtime/turn.h"
+
+enum { QUEUED_MOST = 5, ANCESTORS_MOST = 8, TEXT_BYTES = 768, STATE_BYTES = 256 };
+
+struct text {
+	char at[TEXT_BYTES];
+	size_t length;
+};
+
+static void append(struct text *text, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void append(struct text *text, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	int written =
+		vsnprintf(text->at + text->length, TEXT_BYTES - text->length, format, arguments);
+	va_end(arguments);
+	text->length += written > 0 ? (size_t)written : 0;
+	if (text->length >= TEXT_BYTES)
+		text->length = TEXT_BYTES - 1;
+}
+
+static const char *message_name(uint32_t id)
+{
+	return id ? message_info(id)->type.name : "-";
+}
+
+void crash_note(struct worker *worker, const struct slot *slot, const char *reason)
+{
+	const struct envelope *hand = worker->hand;
+
+	// Of a supervised actor the supervisor will report more.
+	noh_log(slot->supervised ? NOH_INFO : NOH_ERROR, "failed: %s", reason);
+	worker->failed_in = hand && post_kind(hand) != POST_CONTROL ? post_id(hand) : 0;
+}
+
+// False: enough of them.
+static bool append_queued(struct text *text, const struct envelope *envelope, int *count)
+{
+	if (post_kind(envelope) == POST_CONTROL || !post_id(envelope))
+		return true;
+	if (++*count > QUEUED_MOST) {
+		append(text, ",...");
+		return false;
+	}
+	append(text, "%s%s", *count == 1 ? " queued=" : ",", message_name(post_id(envelope)));
+	return true;
+}
+
+static void append_mail(struct text *text, const struct slot *slot)
+{
+	const struct envelope *envelope = slot->saved;
+	int count = 0;
+
+	do {
+		if (!envelope)
+			break;
+		envelope = envelope->next; // of a ring that is entered at its newest
+		if (!append_queued(text, envelope, &count))
+			return;
+	} while (envelope != slot->saved);
+	for (envelope = slot->out.tail;
+	     (envelope = (const struct envelope *)load_acquire( // pairs with mailbox_push()
+		      (void *const *)&envelope->next));)
+		if (!append_queued(text, envelope, &count))
+			return;
+}
+
+// Nobody above it can be gone before it is; what they are called is only read for people.
+static void append_ancestors(struct text *text, const struct slot *slot)
+{
+	uint64_t parent = slot->parent;
+	for (int i = 0; parent && i < ANCESTORS_MOST; i++) {
+		char name[96];
+		actor_name((noh_actor){parent}, name, sizeof(name));
+		append(text, "%s%s", i ? "," : " parents=", name);
+		parent = ck_pr_load_64(&slot_table[handle_index(parent)].parent);
+	}
+}
+
+void crash_tell(struct worker *worker, struct slot *slot)
+{
+	char state[STATE_BYTES] = "";
+	if (slot->extras && slot->extras->describe)
+		slot->extras->describe(slot->state, state, sizeof(state));
+
+	struct text text = {.length = 0};
+	append(&text, "message=%s", message_name(worker->failed_in));
+	append_mail(&text, slot);
+	append_ancestors(&text, slot);
+	if (*state)
+		append(&text, " state=\"%s\"", state);
+	char *at = strdup(text.at);
+	if (at)
+		post_control(slot->parent, CONTROL_CRASHED, worker->self, &at, sizeof(at));
+}
+
+void crash_heard(struct worker *worker, struct slot *slot, uint64_t child, char *at)
+{
+	char copy[TEXT_BYTES]; // the handler may fail and not come back here
+	snprintf(copy, sizeof(copy), "%s", at);
+	free(at);
+	struct noh_crashed crashed = {.who = {child}, .at = copy};
+	if (slot_state(slot) == SLOT_ALIVE && accepts(slot->type, &noh_crashed_message))
+		turn_give(worker, slot, &noh_crashed_message, &crashed);
+}
