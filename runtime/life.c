@@ -34,7 +34,9 @@
 struct extras *extras_of(struct slot *slot)
 {
 	if (!slot->extras) {
-		slot->extras = must_allocate_zeroed(sizeof(*slot->extras));
+		slot->extras =
+			pool_take(pool_class_of(sizeof(*slot->extras)), sizeof(*slot->extras));
+		memset(slot->extras, 0, sizeof(*slot->extras));
 		slot->extras->asks.alarm_ns = UINT64_MAX;
 	}
 	return slot->extras;
@@ -48,7 +50,7 @@ static void extras_free(struct extras *extras)
 	free(extras->watches.at);
 	free(extras->watchers.at);
 	free(extras->taken.at);
-	free(extras);
+	pool_give(pool_class_of(sizeof(*extras)), extras);
 }
 
 // ---- beginning
