@@ -151,10 +151,10 @@ static void measure(struct net_reactor *reactor, uint64_t busy_since_ns)
 	reactor->window_busy_ns = 0;
 }
 
-static void pass_time(struct net_reactor *reactor)
+static void pass_time(struct net_reactor *reactor, uint32_t room)
 {
 	forget_done(reactor);
-	timekeeper_expire(&reactor->keeper, reactor->now_ns);
+	timekeeper_expire(&reactor->keeper, reactor->now_ns, room);
 	pass_deadlines(reactor);
 	forget_done(reactor);
 }
@@ -163,7 +163,7 @@ static void do_round(struct net_reactor *reactor, uint32_t room)
 {
 	run_commands(reactor);
 	reactor->poller->ops->tell(reactor->poller, room);
-	pass_time(reactor);
+	pass_time(reactor, room);
 }
 
 static void poll(struct reactor *base, uint64_t until_ns, uint32_t room)
@@ -184,7 +184,7 @@ static void poll(struct reactor *base, uint64_t until_ns, uint32_t room)
 	if (until_ns <= began_ns && room < WORTH_A_LOOK &&
 	    began_ns - reactor->looked_ns < LOOK_EVERY_NS) {
 		run_commands(reactor);
-		pass_time(reactor);
+		pass_time(reactor, room);
 		measure(reactor, began_ns);
 		return;
 	}

@@ -13,6 +13,7 @@
 
 enum {
 	KEEPER_LIMIT = 4096,
+	LEAST_ROOM = 32,
 	RING_EVERY = 1024, // timers returned to a keeper that sleeps before it is woken for them
 };
 
@@ -192,13 +193,16 @@ void timekeeper_finish(struct timekeeper *keeper)
 	pthread_mutex_unlock(&keepers_lock);
 }
 
-void timekeeper_expire(struct timekeeper *keeper, uint64_t now_ns)
+void timekeeper_expire(struct timekeeper *keeper, uint64_t now_ns, uint32_t room)
 {
 	uint64_t now_tick = now_ns >> keeper->tick_bits;
 	struct wheel_entry *entry;
 
 	take_all_back(keeper);
-	while ((entry = wheel_expire(&keeper->wheel, now_tick)))
+	// A run queue that others keep full must not stop the time.
+	if (room < LEAST_ROOM)
+		room = LEAST_ROOM;
+	while (room-- && (entry = wheel_expire(&keeper->wheel, now_tick)))
 		fire(keeper, timer_of_entry(entry), now_tick);
 }
 

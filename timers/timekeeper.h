@@ -39,9 +39,10 @@ void timekeeper_init(struct timekeeper *keeper, struct reactor *reactor, unsigne
 /* When the worker has ended for good. */
 void timekeeper_finish(struct timekeeper *keeper);
 
-/* In every poll, and after a wait in it once more. The caller holds the reactor. Delivers the ticks
- * that are due, never early, and takes back what other workers returned. */
-void timekeeper_expire(struct timekeeper *keeper, uint64_t now_ns);
+/* In every poll, after its wait. The caller holds the reactor. Takes back what other workers
+ * returned, and delivers the ticks that are due, never early: about `room` of them, the rest in the
+ * next poll, so that the actors that they wake find room in the run queue. */
+void timekeeper_expire(struct timekeeper *keeper, uint64_t now_ns, uint32_t room);
 
 /* When timekeeper_expire() should be called next, at the latest: UINT64_MAX if nothing waits. May
  * be somewhat earlier than the first deadline. The caller holds the reactor. */

@@ -61,9 +61,9 @@ Test(timekeeper, never_ticks_early_and_is_late_by_at_most_one_tick)
 		uint64_t deadline_ns = (i * 7 + 3) * TICK_NS + i * 1311;
 		armed(deadline_ns);
 
-		timekeeper_expire(&keeper, deadline_ns - 1);
+		timekeeper_expire(&keeper, deadline_ns - 1, 256);
 		cr_assert_eq(ticks, i);
-		timekeeper_expire(&keeper, deadline_ns + TICK_NS - 1);
+		timekeeper_expire(&keeper, deadline_ns + TICK_NS - 1, 256);
 		cr_assert_eq(ticks, i + 1);
 	}
 }
@@ -73,9 +73,9 @@ Test(timekeeper, rounds_up_to_its_next_tick)
 	armed(1);
 
 	cr_expect_eq(timekeeper_next_ns(&keeper), TICK_NS);
-	timekeeper_expire(&keeper, TICK_NS - 1);
+	timekeeper_expire(&keeper, TICK_NS - 1, 256);
 	cr_expect_eq(ticks, 0);
-	timekeeper_expire(&keeper, TICK_NS);
+	timekeeper_expire(&keeper, TICK_NS, 256);
 	cr_expect_eq(ticks, 1);
 }
 
@@ -88,9 +88,9 @@ Test(timekeeper, is_exact_where_the_clock_is_virtual)
 	timekeeper_add(exact, timer);
 
 	cr_expect_eq(timekeeper_next_ns(exact), 12345678);
-	timekeeper_expire(exact, 12345677);
+	timekeeper_expire(exact, 12345677, 256);
 	cr_expect_eq(ticks, 0);
-	timekeeper_expire(exact, 12345678);
+	timekeeper_expire(exact, 12345678, 256);
 	cr_expect_eq(ticks, 1);
 
 	timekeeper_finish(exact);
@@ -105,7 +105,7 @@ Test(timekeeper, wants_to_be_called_by_the_first_deadline)
 	armed(5 * TICK_NS);
 
 	cr_expect_eq(timekeeper_next_ns(&keeper), 5 * TICK_NS);
-	timekeeper_expire(&keeper, 5 * TICK_NS);
+	timekeeper_expire(&keeper, 5 * TICK_NS, 256);
 	cr_expect_eq(timekeeper_next_ns(&keeper), 9 * TICK_NS);
 }
 
@@ -113,7 +113,7 @@ Test(timekeeper, never_waits_for_a_deadline_beyond_the_end_of_time)
 {
 	armed(UINT64_MAX - TICK_NS);
 
-	timekeeper_expire(&keeper, UINT64_C(1) << 62);
+	timekeeper_expire(&keeper, UINT64_C(1) << 62, 256);
 
 	cr_expect_eq(ticks, 0);
 }
@@ -123,9 +123,9 @@ Test(timekeeper, keeps_a_timer_that_was_moved_to_later_until_then)
 	struct timer *timer = armed(5 * TICK_NS);
 
 	timer->deadline_ns = 50 * TICK_NS; // from any worker, without a word to the keeper
-	timekeeper_expire(&keeper, 49 * TICK_NS);
+	timekeeper_expire(&keeper, 49 * TICK_NS, 256);
 	cr_expect_eq(ticks, 0);
-	timekeeper_expire(&keeper, 50 * TICK_NS);
+	timekeeper_expire(&keeper, 50 * TICK_NS, 256);
 	cr_expect_eq(ticks, 1);
 }
 
@@ -138,10 +138,10 @@ Test(timekeeper, moves_to_earlier_what_another_worker_returned)
 	timekeeper_return(timer, false);
 	cr_expect(timekeeper_has_returned(&keeper));
 
-	timekeeper_expire(&keeper, 4 * TICK_NS);
+	timekeeper_expire(&keeper, 4 * TICK_NS, 256);
 	cr_expect_not(timekeeper_has_returned(&keeper));
 	cr_expect_eq(timekeeper_next_ns(&keeper), 5 * TICK_NS);
-	timekeeper_expire(&keeper, 5 * TICK_NS);
+	timekeeper_expire(&keeper, 5 * TICK_NS, 256);
 	cr_expect_eq(ticks, 1);
 }
 
@@ -152,9 +152,9 @@ Test(timekeeper, arms_what_its_actor_armed_while_it_was_on_its_way_back)
 	timer->word |= TIMER_RETURNED;
 	timekeeper_return(timer, false);
 
-	timekeeper_expire(&keeper, 4 * TICK_NS);
+	timekeeper_expire(&keeper, 4 * TICK_NS, 256);
 	cr_expect_eq(ticks, 0);
-	timekeeper_expire(&keeper, 5 * TICK_NS);
+	timekeeper_expire(&keeper, 5 * TICK_NS, 256);
 	cr_expect_eq(ticks, 1);
 }
 
@@ -163,7 +163,7 @@ Test(timekeeper, uses_again_what_another_worker_cancelled)
 	struct timer *timer = armed(5 * TICK_NS);
 
 	cancel_from_afar(timer);
-	timekeeper_expire(&keeper, 10 * TICK_NS);
+	timekeeper_expire(&keeper, 10 * TICK_NS, 256);
 
 	cr_expect_eq(ticks, 0);
 	cr_expect_eq(keeper.free, timer);
@@ -176,7 +176,7 @@ Test(timekeeper, leaves_a_cancelled_one_alone_while_a_tick_of_it_is_under_way)
 
 	timer->word = TIMER_OFF | TIMER_RETURNED | TIMER_IN_FLIGHT;
 	timekeeper_return(timer, false);
-	timekeeper_expire(&keeper, 10 * TICK_NS);
+	timekeeper_expire(&keeper, 10 * TICK_NS, 256);
 
 	cr_expect_neq(keeper.free, timer);
 	cr_expect_eq(timer->word, TIMER_OFF | TIMER_IN_FLIGHT);
@@ -189,7 +189,7 @@ Test(timekeeper, keeps_no_memory_for_thousands_of_cancelled_timers)
 	for (unsigned round = 0; round < 50; round++) {
 		for (unsigned i = 0; i < 1000; i++)
 			cancel_from_afar(armed((100 + i) * TICK_NS));
-		timekeeper_expire(&keeper, round);
+		timekeeper_expire(&keeper, round, 256);
 		if (round == 0)
 			end = timer_table_end;
 	}
