@@ -66,7 +66,8 @@ static void close_place(struct ask_table *table, struct ask *ask)
 	table->open--;
 }
 
-void asks_send(noh_actor to, uint64_t self, uint64_t ask, uint32_t id, const void *body)
+void asks_send(noh_actor to, uint64_t self, uint64_t ask, uint32_t id, uint64_t deadline_ns,
+	       const void *body)
 {
 	const struct message_info *info = message_info(id);
 	struct slot *slot = slot_of(to.id);
@@ -79,9 +80,25 @@ void asks_send(noh_actor to, uint64_t self, uint64_t ask, uint32_t id, const voi
 		post_answer_error(self, ask, -ESRCH, "nobody there");
 		return;
 	}
-	post_message(slot, to.id, self, id, ask, body);
+	post_request(slot, to.id, self, id, ask, deadline_ns, body);
 	if (this_worker)
 		this_worker->credit--;
+}
+
+uint64_t asks_deadline(struct worker *worker)
+{
+	struct envelope *hand = worker->hand;
+	if (hand && post_kind(hand) == POST_MESSAGE)
+		return hand->type & POST_TIMED ? *post_deadline(hand) : UINT64_MAX;
+	return worker->within_ns ? worker->within_ns : UINT64_MAX;
+}
+
+// What it was given, but no longer than who waits for it.
+static uint64_t deadline_within(int64_t within_ms, uint64_t now_ns, uint64_t limit_ns)
+{
+	uint64_t deadline_ns = within_ms > 0 ? clock_after_ms(now_ns, within_ms) : now_ns;
+	return limit_ns != UINT64_MAX && (within_ms <= 0 || limit_ns < deadline_ns) ? limit_ns
+										    : deadline_ns;
 }
 
 uint64_t asks_open(struct worker *worker, noh_actor to, const struct noh_message_type *request,
@@ -94,25 +111,31 @@ uint64_t asks_open(struct worker *worker, noh_actor to, const struct noh_message
 	}
 	struct ask *ask = open_place(&slot->extras->asks);
 	uint64_t id = ask->id, now_ns = runtime_now_ns(worker->runtime);
+	uint64_t limit_ns = asks_deadline(worker);
 
 	ask->request_id = noh_message_id(request);
 	ask->answer_id = request->answer ? noh_message_id(request->answer) : 0;
 	ask->tag = tag;
-	ask->deadline_ns = clock_after_ms(now_ns, within_ms);
+	ask->within_ns = limit_ns;
+	ask->deadline_ns = deadline_within(within_ms, now_ns, limit_ns);
 	asks_alarm_at(worker, slot, ask->deadline_ns);
-	asks_send(to, worker->self, id, ask->request_id, body);
+	if (limit_ns > now_ns)
+		asks_send(to, worker->self, id, ask->request_id, ask->deadline_ns, body);
+	else // who would need the answer has given up
+		message_drop_owned(message_info(ask->request_id), body);
 	return id;
 }
 
 bool asks_take_answer(struct worker *worker, struct slot *slot, struct envelope *envelope,
 		      struct noh_outcome *outcome, struct noh_delivery *in)
 {
-	(void)worker;
 	struct ask *ask = slot->extras ? ask_of(&slot->extras->asks, envelope->ask) : NULL;
 	if (!ask)
 		return false;
 
 	uint32_t id = post_id(envelope);
+	if (!(slot->flags & SLOT_FIBER))
+		worker->within_ns = ask->within_ns;
 	*outcome = (struct noh_outcome){.tag = ask->tag, .text = ""};
 	*in = (struct noh_delivery){.outcome = outcome, .asked_id = ask->request_id};
 	if (!id) {
@@ -142,8 +165,10 @@ static void time_is_over(struct worker *worker, struct slot *slot, struct ask *a
 	struct noh_outcome outcome = {
 		.err = -ETIMEDOUT, .text = "no answer in time", .tag = ask->tag};
 	uint32_t asked_id = ask->request_id;
+	worker->within_ns = ask->within_ns;
 	close_place(&slot->extras->asks, ask);
 	turn_give_outcome(worker, slot, asked_id, &outcome);
+	worker->within_ns = 0;
 }
 
 void asks_alarm(struct worker *worker, struct slot *slot)
@@ -196,6 +221,15 @@ void asks_drop(struct worker *worker, struct slot *slot)
 
 // ---- asking
 
+int64_t noh_remaining_ms(void)
+{
+	struct worker *worker = worker_of_call("noh_remaining_ms");
+	uint64_t deadline_ns = asks_deadline(worker), now_ns = runtime_now_ns(worker->runtime);
+	if (deadline_ns == UINT64_MAX)
+		return INT64_MAX;
+	return deadline_ns > now_ns ? (int64_t)((deadline_ns - now_ns) / 1000000) : 0;
+}
+
 static bool has_outcome_entry(const struct noh_actor_type *type, uint32_t request_id)
 {
 	for (const struct noh_message_type *const *entry = type->asks; entry && *entry; entry++)
@@ -213,17 +247,15 @@ void noh_ask_later_type(noh_actor to, const struct noh_message_type *request, co
 		noh_fail("asks %s, but has no entry (%s, answer, on_outcome)", request->name,
 			 request->name);
 	}
-	asks_open(worker, to, request, body, within_ms > 0 ? within_ms : 0, tag);
+	asks_open(worker, to, request, body, within_ms, tag);
 }
 
 int noh_ask_type(noh_actor to, const struct noh_message_type *request, const void *body,
 		 int64_t within_ms, const void **ret_answer)
 {
 	struct worker *worker = this_worker;
-	if (within_ms < 0)
-		within_ms = 0;
 	if (!worker || !worker->running)
-		return thread_ask(to, request, body, within_ms, ret_answer);
+		return thread_ask(to, request, body, within_ms > 0 ? within_ms : 0, ret_answer);
 	if (!worker->fiber) {
 		message_drop_owned(message_info(noh_message_id(request)), body);
 		noh_fail("noh_ask(%s) in a handler would stop its worker: use noh_ask_later, or a "

@@ -24,8 +24,12 @@ void asks_alarm(struct worker *worker, struct slot *slot);
 /* The life ends: no answer reaches the next one, and requests it took and did not answer fail. */
 void asks_drop(struct worker *worker, struct slot *slot);
 
+/* Until when who waits for what the running actor does now will wait; UINT64_MAX: nobody does. */
+uint64_t asks_deadline(struct worker *worker);
+
 /* Any thread. Sends a request whose answer goes to the ask of `self`; or that answer, if nobody is
  * there. */
-void asks_send(noh_actor to, uint64_t self, uint64_t ask, uint32_t id, const void *body);
+void asks_send(noh_actor to, uint64_t self, uint64_t ask, uint32_t id, uint64_t deadline_ns,
+	       const void *body);
 
 #endif

@@ -13,6 +13,7 @@
 struct ask {
 	uint64_t id; // 0: free
 	uint64_t deadline_ns;
+	uint64_t within_ns; // the deadline of the request that it was asked for; or UINT64_MAX
 	uint64_t tag;
 	uint32_t request_id, answer_id;
 	uint32_t next_free;
@@ -42,6 +43,7 @@ struct watcher {
 // A request that this actor took by noh_reply_later() and that is not answered yet.
 struct taken_request {
 	uint64_t asker, ask;
+	uint64_t deadline_ns;
 };
 
 // A growing array; each kind of list here is short.

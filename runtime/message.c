@@ -119,10 +119,10 @@ static char *copy_behind(const struct message_info *info, char *copy, char *room
 	return room;
 }
 
-void message_deep_copy(const struct message_info *info, void *block, const void *body)
+void message_deep_copy(const struct message_info *info, void *block, const void *body, size_t gap)
 {
 	memcpy(block, body, info->type.size);
-	copy_behind(info, block, (char *)block + padded(info->type.size));
+	copy_behind(info, block, (char *)block + padded(info->type.size) + gap);
 }
 
 // ---- letting go

@@ -32,7 +32,7 @@ static inline const struct message_info *message_info(uint32_t id)
 
 // For messages that are not flat; called through the inline ones below.
 size_t message_deep_size(const struct message_info *info, const void *body);
-void message_deep_copy(const struct message_info *info, void *block, const void *body);
+void message_deep_copy(const struct message_info *info, void *block, const void *body, size_t gap);
 void message_deep_release(const struct message_info *info, const void *body);
 
 /* How many bytes a deep copy takes: the struct, then its strings and lists. */
@@ -76,7 +76,7 @@ static inline void message_copy(const struct message_info *info, void *block, co
 	// Most messages are two to four words: the first half and the last, which may overlap, cost
 	// less than a call.
 	if (!info->flat) {
-		message_deep_copy(info, block, body);
+		message_deep_copy(info, block, body, 0);
 	} else if (size >= 8 && size <= 16) {
 		message_copy_ends(block, body, size, 8);
 	} else if (size > 16 && size <= 32) {
@@ -84,6 +84,27 @@ static inline void message_copy(const struct message_info *info, void *block, co
 	} else if (size) { // without fields there may be no body
 		memcpy(block, body, size);
 	}
+}
+
+/* A copy with a word of its own behind the struct, for what travels with the message: where it is
+ * in the block, and what the block must hold. */
+static inline size_t message_word_at(const struct message_info *info)
+{
+	return (info->type.size + 7) & ~(size_t)7;
+}
+
+static inline size_t message_size_with_word(const struct message_info *info, const void *body)
+{
+	return (info->flat ? message_word_at(info) : message_deep_size(info, body)) + 8;
+}
+
+static inline void message_copy_with_word(const struct message_info *info, void *block,
+					  const void *body)
+{
+	if (info->flat)
+		message_copy(info, block, body);
+	else
+		message_deep_copy(info, block, body, 8);
 }
 
 /* Releases what a copy holds, before its block is freed: bytes, and owned by their `drop`. */

@@ -16,12 +16,17 @@ enum post_kind {
 	POST_CONTROL, // `type` is an enum control
 };
 
-enum { POST_SHIFT = 28, POST_ID_BITS = 16, POST_ID_MASK = (1 << POST_ID_BITS) - 1 };
+enum { POST_SHIFT = 28, POST_ID_BITS = 14, POST_ID_MASK = (1 << POST_ID_BITS) - 1 };
 
-// Between the kind and the id: what is to be looked at before the message is handled. Users'
+// Next to the id of a request: what is not looked at unless it is asked for.
+enum post_request {
+	POST_TIMED = 1 << POST_ID_BITS, // the deadline of the ask travels with it: post_deadline()
+};
+
+// Between these and the kind: what is to be looked at before the message is handled. Users'
 // messages without any of it, the usual ones, have a type below POST_MARKED.
 enum post_mark {
-	POST_MARKED = 1 << POST_ID_BITS,
+	POST_MARKED = 1 << 16,
 	POST_EXPIRES = POST_MARKED, // `ask` is the deadline, by the receiver's clock
 	POST_MARKS = (1 << POST_SHIFT) - POST_MARKED
 };
@@ -81,6 +86,20 @@ static inline uint32_t post_id(const struct envelope *envelope)
 	return envelope->type & POST_ID_MASK;
 }
 
+/* Where the deadline of a request with POST_TIMED is. */
+static inline uint64_t *post_deadline(struct envelope *envelope)
+{
+	return (uint64_t *)(void *)(envelope->body +
+				    message_word_at(message_info(post_id(envelope))));
+}
+
+/* The request in hand needs no answer of this actor any more. */
+static inline void post_answered(struct envelope *envelope)
+{
+	envelope->ask = 0;
+	envelope->type &= ~(uint32_t)POST_TIMED;
+}
+
 /* The worker's own thread. The usual case of schedule(): the receiver runs next on this worker.
  * False: it is not that case. */
 static inline bool runs_next(struct worker *worker, struct slot *slot)
@@ -109,6 +128,15 @@ int send_marked(noh_actor to, const struct noh_message_type *type, const void *b
  * envelope. */
 void post_message(struct slot *slot, uint64_t to, uint64_t from, uint32_t type, uint64_t ask,
 		  const void *body);
+
+/* The same for a request; `type` may have what enum post_request says. */
+void post_request(struct slot *slot, uint64_t to, uint64_t from, uint32_t type, uint64_t ask,
+		  uint64_t deadline_ns, const void *body);
+
+/* Any thread. A copy of an envelope that holds a message, with all that its type says, for the
+ * tenant of a generation. What is owned in the body is the copy's: the original must be disowned.
+ */
+struct envelope *post_again(struct envelope *envelope, uint32_t generation);
 
 /* Any thread. A control envelope; `body` of at most 32 bytes is copied. A receiver that is gone is
  * dealt with as control_undelivered() says. */

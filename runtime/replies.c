@@ -4,7 +4,7 @@
 
 #include <noh/noh.h>
 
-#include "runtime/post.h"
+#include "runtime/asks.h"
 
 static int answer(uint64_t asker, uint64_t ask, uint32_t id, const void *body)
 {
@@ -39,7 +39,7 @@ int noh_reply_type(const struct noh_message_type *type, const void *body)
 
 	const struct noh_message_type *request = &message_info(post_id(hand))->type;
 	uint64_t ask = hand->ask;
-	hand->ask = 0;
+	post_answered(hand);
 	if (request->answer && noh_message_id(request->answer) != id) {
 		message_drop_owned(message_info(id), body);
 		post_answer_error(hand->sender, ask, -EPROTO, "an answer of another type");
@@ -54,8 +54,17 @@ int noh_reply_error(int err, const char *text)
 	if (!hand)
 		return -ENOMSG;
 	post_answer_error(hand->sender, hand->ask, err < 0 ? err : -EINVAL, text);
-	hand->ask = 0;
+	post_answered(hand);
 	return 0;
+}
+
+// That others answered what this actor took, nobody tells it. Whose time is over waits no more.
+static void forget_overdue(struct worker *worker, struct extras *extras)
+{
+	uint64_t now_ns = runtime_now_ns(worker->runtime);
+	for (uint32_t i = extras->taken.count; i-- > 0;)
+		if (extras->taken.at[i].deadline_ns < now_ns)
+			list_remove_at(&extras->taken, i);
 }
 
 noh_reply_to noh_reply_later(void)
@@ -69,8 +78,11 @@ noh_reply_to noh_reply_later(void)
 	noh_reply_to to = {.asker = {hand->sender},
 			   .ask = hand->ask,
 			   .answer_id = expected ? noh_message_id(expected) : 0};
-	list_add(&extras_of(worker->running)->taken,
-		 (struct taken_request){hand->sender, hand->ask});
+	struct extras *extras = extras_of(worker->running);
+	if (extras->taken.count == extras->taken.room)
+		forget_overdue(worker, extras);
+	list_add(&extras->taken,
+		 (struct taken_request){hand->sender, hand->ask, asks_deadline(worker)});
 	hand->ask = 0;
 	return to;
 }

@@ -18,24 +18,19 @@ void saved_add(struct slot *slot, struct envelope *envelope)
 // content moves instead.
 static struct envelope *moved(struct envelope *envelope)
 {
-	size_t size = 32;
-	const struct message_info *info = NULL;
 	if (post_kind(envelope) != POST_CONTROL && post_id(envelope)) {
-		info = message_info(post_id(envelope));
-		size = message_size(info, envelope->body);
+		const struct message_info *info = message_info(post_id(envelope));
+		struct envelope *copy = post_again(envelope, envelope_generation(envelope));
+		message_disown(info, envelope->body);
+		message_release(info, envelope->body);
+		return copy;
 	}
 
-	struct envelope *copy = envelope_new(size, envelope_generation(envelope));
+	struct envelope *copy = envelope_new(sizeof(copy->body), envelope_generation(envelope));
 	copy->sender = envelope->sender;
 	copy->type = envelope->type;
 	copy->ask = envelope->ask;
-	if (info) {
-		message_copy(info, copy->body, envelope->body);
-		message_disown(info, envelope->body);
-		message_release(info, envelope->body);
-	} else {
-		memcpy(copy->body, envelope->body, size);
-	}
+	memcpy(copy->body, envelope->body, sizeof(copy->body));
 	return copy;
 }
 

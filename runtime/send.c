@@ -22,19 +22,53 @@ static inline void count_send(struct worker *worker, struct slot *slot)
 	}
 }
 
-void post_message(struct slot *slot, uint64_t to, uint64_t from, uint32_t type, uint64_t ask,
-		  const void *body)
+static inline struct envelope *message_envelope(uint32_t generation, uint64_t from, uint32_t type,
+						uint64_t ask, const void *body)
 {
 	const struct message_info *info = message_info(type & POST_ID_MASK);
-	struct envelope *envelope = envelope_new(message_size(info, body), handle_generation(to));
+	bool timed = type & POST_TIMED;
+	struct envelope *envelope = envelope_new(
+		timed ? message_size_with_word(info, body) : message_size(info, body), generation);
 
 	envelope->sender = from;
 	envelope->type = type;
 	envelope->ask = ask;
-	message_copy(info, envelope->body, body);
+	if (timed)
+		message_copy_with_word(info, envelope->body, body);
+	else
+		message_copy(info, envelope->body, body);
+	return envelope;
+}
+
+static inline void post_traced(struct slot *slot, uint64_t to, struct envelope *envelope)
+{
 	if (__builtin_expect(trace_on, 0))
-		trace_send(from, to, info, envelope->body);
+		trace_send(envelope->sender, to, message_info(post_id(envelope)), envelope->body);
 	post(slot, envelope);
+}
+
+void post_message(struct slot *slot, uint64_t to, uint64_t from, uint32_t type, uint64_t ask,
+		  const void *body)
+{
+	post_traced(slot, to, message_envelope(handle_generation(to), from, type, ask, body));
+}
+
+void post_request(struct slot *slot, uint64_t to, uint64_t from, uint32_t type, uint64_t ask,
+		  uint64_t deadline_ns, const void *body)
+{
+	struct envelope *envelope =
+		message_envelope(handle_generation(to), from, type | POST_TIMED, ask, body);
+	*post_deadline(envelope) = deadline_ns;
+	post_traced(slot, to, envelope);
+}
+
+struct envelope *post_again(struct envelope *envelope, uint32_t generation)
+{
+	struct envelope *copy = message_envelope(generation, envelope->sender, envelope->type,
+						 envelope->ask, envelope->body);
+	if (envelope->type & POST_TIMED)
+		*post_deadline(copy) = *post_deadline(envelope);
+	return copy;
 }
 
 // Any message, from any thread.
@@ -116,13 +150,16 @@ int noh_forward(noh_actor to)
 			post_answer_error(hand->sender, hand->ask, -ESRCH, "nobody there");
 	} else {
 		// The envelope in hand is still the queue's node: its content goes on in another.
-		post_message(slot, to.id, hand->sender, post_id(hand),
-			     post_kind(hand) == POST_MESSAGE ? hand->ask : 0, hand->body);
+		struct envelope *envelope = post_again(hand, handle_generation(to.id));
+		envelope->type &= (1u << POST_SHIFT) - 1; // a user's message from here on
+		if (post_kind(hand) != POST_MESSAGE)
+			envelope->ask = 0;
 		message_disown(info, hand->body);
+		post_traced(slot, to.id, envelope);
 		count_send(worker, slot);
 	}
 	if (post_kind(hand) == POST_MESSAGE)
-		hand->ask = 0; // the duty to answer went with it
+		post_answered(hand); // the duty to answer went with it
 	return 0;
 }
 

@@ -180,7 +180,7 @@ int thread_ask(noh_actor to, const struct noh_message_type *request, const void 
 	uint64_t ask = ck_pr_faa_64(&sequence, 1) + 1,
 		 deadline_ns = clock_after_ms(monotonic_ns(), within_ms);
 	uint32_t answer_id = request->answer ? noh_message_id(request->answer) : 0;
-	asks_send(to, slot_handle(slot), ask, noh_message_id(request), body);
+	asks_send(to, slot_handle(slot), ask, noh_message_id(request), deadline_ns, body);
 	for (;;) {
 		struct envelope *envelope =
 			thread_is_idle ? NULL : mailbox_take(&slot->in, &slot->out);

@@ -178,6 +178,7 @@ static void answer_to_handler(struct worker *worker, struct slot *slot, struct e
 	worker->hand = envelope;
 	worker->statistics.messages++;
 	enum noh_handled handled = slot->type->receive(slot->state, &in);
+	worker->within_ns = 0;
 	done_otherwise(worker, slot, envelope, handled);
 }
 
@@ -478,6 +479,7 @@ void turn_failed(struct worker *worker)
 	struct slot *slot = worker->running;
 	struct envelope *hand = worker->hand;
 
+	worker->within_ns = 0;
 	scratch_end(&worker->scratch);
 	if (worker->stopping) {
 		noh_log(NOH_ERROR, "failed while ending: %s", worker->failure);

@@ -33,6 +33,7 @@ struct worker {
 	struct slot *running; // read by the guardian too, to name who does not return
 	uint64_t self;
 	struct envelope *hand; // the message being handled; NULL between messages
+	uint64_t within_ns;    // of the ask whose outcome is being handled; else 0
 	int32_t credit;        // messages, received and sent, until the clock is looked at
 	int32_t floor;         // the turn has used up its grant when `credit` is down to this
 	int32_t granted_at;    // what `credit` was when the grant was made

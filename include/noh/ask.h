@@ -9,7 +9,12 @@ NOH_BEGIN
 /* Asks and waits for the answer: `const struct balance *answer; err = noh_ask(alice, get_balance,
  * 1000, &answer);` Fibers, plain threads. `within_ms` is required. The answer lives as long as a
  * message (actor.h); plain threads drop it by noh_drop(). Returns 0 or a negative errno as in
- * struct noh_outcome. */
+ * struct noh_outcome.
+ *
+ * Who asks for the sake of a request in hand, not yet answered or taken by noh_reply_later(), waits
+ * no longer than its asker: `within_ms` 0 takes what is left of that deadline, and more than that
+ * is cut to it. The outcome of a noh_ask_later() is handled under the deadline that it was asked
+ * under. Without a request, 0 is no time at all. */
 #define noh_ask(to, request, within_ms, ret_answer, ...) \
 	request##_ask(to, within_ms, ret_answer, NOH_VALUE(request, __VA_ARGS__))
 
@@ -22,6 +27,11 @@ int noh_ask_type(noh_actor to, const struct noh_message_type *request, const voi
 		 int64_t within_ms, const void **ret_answer);
 void noh_ask_later_type(noh_actor to, const struct noh_message_type *request, const void *body,
 			int64_t within_ms, uint64_t tag);
+
+/* Milliseconds left to who waits for what is done now: until the deadline of the request in hand,
+ * or of the one that the ask whose outcome is in hand was made for. 0: it waits no more. INT64_MAX:
+ * nobody waits. Handlers, fibers. */
+int64_t noh_remaining_ms(void);
 
 /* Answers the request in hand, once. Handlers, fibers. Checked against the request's declared
  * answer: another type fails the running actor, and the asker gets -EPROTO. Returns 0; -ENOMSG if
