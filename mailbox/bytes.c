@@ -7,10 +7,11 @@
 
 enum { WRAPPED = POOL_LARGE + 1 };
 
-// What lies in a buffer whose bytes are somebody else's.
+// What lies in a buffer whose end somebody is told of.
 struct wrapped {
 	void (*drop)(void *argument);
 	void *argument;
+	_Alignas(8) char room[];
 };
 
 struct noh_buffer *buffer_create(size_t capacity)
@@ -29,7 +30,7 @@ void buffer_destroy(struct noh_buffer *buffer)
 	if (buffer->kind == WRAPPED) {
 		struct wrapped *wrapped = (struct wrapped *)buffer->data;
 		wrapped->drop(wrapped->argument);
-		buffer->kind = pool_class_of(sizeof(*buffer) + sizeof(*wrapped));
+		buffer->kind = pool_class_of(sizeof(*buffer) + buffer->capacity);
 	}
 	pool_give(buffer->kind, buffer);
 }
@@ -45,13 +46,33 @@ noh_bytes bytes_copy(const void *at, size_t size)
 	return (noh_bytes){.at = buffer->data, .size = size, .owner = buffer};
 }
 
-noh_bytes bytes_wrap(const void *at, size_t size, void (*drop)(void *argument), void *argument)
+static struct noh_buffer *wrap(size_t room, void (*drop)(void *argument), void *argument)
 {
-	struct noh_buffer *buffer = buffer_create(sizeof(struct wrapped));
+	struct noh_buffer *buffer = buffer_create(sizeof(struct wrapped) + room);
+	struct wrapped *wrapped = (struct wrapped *)buffer->data;
 
 	buffer->kind = WRAPPED;
-	*(struct wrapped *)buffer->data = (struct wrapped){drop, argument};
-	return (noh_bytes){.at = at, .size = size, .owner = buffer};
+	wrapped->drop = drop;
+	wrapped->argument = argument;
+	return buffer;
+}
+
+noh_bytes bytes_wrap(const void *at, size_t size, void (*drop)(void *argument), void *argument)
+{
+	return (noh_bytes){.at = at, .size = size, .owner = wrap(0, drop, argument)};
+}
+
+void *buffer_create_room(size_t size, void (*drop)(void *room))
+{
+	struct noh_buffer *buffer = wrap(size, drop, NULL);
+	struct wrapped *wrapped = (struct wrapped *)buffer->data;
+	return wrapped->argument = wrapped->room;
+}
+
+struct noh_buffer *buffer_of_room(const void *room)
+{
+	size_t before = offsetof(struct noh_buffer, data) + offsetof(struct wrapped, room);
+	return (struct noh_buffer *)((uintptr_t)room - before);
 }
 
 noh_bytes bytes_slice(noh_bytes whole, size_t from, size_t size)

@@ -27,6 +27,11 @@ void buffer_destroy(struct noh_buffer *buffer);
 /* An empty buffer with one reference, the caller's. */
 struct noh_buffer *buffer_create(size_t capacity);
 
+/* Room of `size` bytes, aligned to 8, that is counted as a buffer is: drop(room) is called for the
+ * last reference, then the memory goes. One reference, the caller's. */
+void *buffer_create_room(size_t size, void (*drop)(void *room));
+struct noh_buffer *buffer_of_room(const void *room);
+
 /* Any thread that holds a reference. */
 static inline void buffer_retain(struct noh_buffer *buffer)
 {

@@ -7,7 +7,9 @@
 
 #include <noh/noh.h>
 
+#include "runtime/extend.h"
 #include "runtime/marks.h"
+#include "runtime/shared.h"
 #include "runtime/trace.h"
 
 void dead_count(struct noh_runtime *runtime, uint64_t to, uint64_t from,
@@ -74,7 +76,13 @@ void control_undelivered(struct envelope *envelope, uint64_t to)
 	case CONTROL_ADOPT: // nobody is left to look after the child
 		post_ending(envelope->sender, ENDING_KILL);
 		break;
-	case CONTROL_SPAWN: // a tenant's first envelope cannot come too late
+	case CONTROL_ATTACH: {
+		struct noh_attached *attached = *(struct noh_attached **)envelope->body;
+		attached->gone(attached);
+		break;
+	}
+	case CONTROL_DETACH: // its end has told
+	case CONTROL_SPAWN:  // a tenant's first envelope cannot come too late
 	case CONTROL_STARTED:
 	case CONTROL_WAKE:
 	case CONTROL_STOP:
@@ -95,6 +103,10 @@ void dead_letter(struct noh_runtime *runtime, struct envelope *envelope, uint64_
 			   envelope->body, why);
 		if (envelope->ask)
 			post_answer_error(envelope->sender, envelope->ask, -ESRCH, why);
+		break;
+	case POST_SHARED:
+		dead_count(runtime, to, envelope->sender, message_info(post_id(envelope)),
+			   envelope->body, why);
 		break;
 	case POST_CONTROL:
 		control_undelivered(envelope, to);
@@ -127,6 +139,9 @@ void envelope_release(struct envelope *envelope)
 			return;
 		}
 		break;
+	case POST_SHARED:
+		shared_done(envelope);
+		return;
 	case POST_CONTROL:
 		return;
 	case POST_MESSAGE:

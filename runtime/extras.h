@@ -6,6 +6,8 @@
 #ifndef NOH_RUNTIME_EXTRAS_H
 #define NOH_RUNTIME_EXTRAS_H
 
+#include <noh/extend.h>
+
 #include "runtime/seams.h"
 #include "runtime/slot.h"
 
@@ -76,6 +78,8 @@ struct extras {
 	LIST_OF(struct watcher) watchers;
 	LIST_OF(struct taken_request) taken;
 	uint64_t next_watch;
+
+	struct noh_attached *attached;
 
 	struct fiber *fiber;
 	struct ending ending;

@@ -20,6 +20,7 @@
 #include "runtime/marks.h"
 #include "runtime/own_messages.h"
 #include "runtime/saved.h"
+#include "runtime/shared.h"
 #include "runtime/turn.h"
 #include "runtime/watches.h"
 
@@ -204,6 +205,8 @@ static bool is_still_valid(struct fiber *fiber, struct envelope *envelope)
 		return marks_take(fiber->slot->runtime, fiber->slot, envelope);
 	if (post_kind(envelope) == POST_DOWN)
 		return watches_take(fiber->slot, envelope->ask);
+	if (post_kind(envelope) == POST_SHARED)
+		return shared_is_wanted(envelope);
 	if (post_kind(envelope) != POST_GATED || !envelope->ask)
 		return true;
 	struct gate *gate = (struct gate *)(uintptr_t)envelope->ask;

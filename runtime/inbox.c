@@ -7,6 +7,7 @@
 
 #include <noh/test.h>
 
+#include "runtime/dead.h"
 #include "runtime/post.h"
 #include "runtime/recorder.h"
 #include "runtime/saved.h"
@@ -27,8 +28,12 @@ static void close_inbox(struct owned *owned)
 	uint64_t handle = slot_handle(slot);
 	struct envelope *envelope;
 
-	while ((envelope = mailbox_take(&slot->in, &slot->out)))
-		envelope_release(envelope);
+	while ((envelope = mailbox_take(&slot->in, &slot->out))) {
+		if (post_kind(envelope) == POST_CONTROL)
+			control_undelivered(envelope, handle);
+		else
+			envelope_release(envelope);
+	}
 	mailbox_go_idle(&slot->in, &slot->out);
 	saved_dead(NULL, slot, handle, "closed");
 	if (inbox->shown) {

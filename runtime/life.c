@@ -23,6 +23,7 @@
 #include "runtime/birth.h"
 #include "runtime/crash.h"
 #include "runtime/dead.h"
+#include "runtime/extend.h"
 #include "runtime/fibers.h"
 #include "runtime/guardian.h"
 #include "runtime/memory.h"
@@ -164,6 +165,8 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 	saved_dead(worker->runtime, slot, self, "ended before it was handled");
 	struct extras *extras = slot->extras;
 	slot->extras = NULL;
+	if (extras && extras->attached)
+		attached_tell(extras);
 
 	// The parent first: that it monitors the child is how it shows that it handles the end.
 	if (parent)

@@ -176,6 +176,18 @@ void message_drop_owned(const struct message_info *info, const void *body)
 	let_go(info, (char *)(uintptr_t)body, DROP_OWNED);
 }
 
+bool message_moves(const struct message_info *info)
+{
+	if (!info->holds)
+		return false;
+	for (const struct noh_field *field = info->type.fields; field->name; field++) {
+		if (field->kind == NOH_KIND_owned ||
+		    (field->kind == NOH_KIND_message && message_moves(inner(field))))
+			return true;
+	}
+	return false;
+}
+
 void message_disown(const struct message_info *info, void *body)
 {
 	let_go(info, body, CLEAR_OWNED);

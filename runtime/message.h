@@ -117,6 +117,9 @@ static inline void message_release(const struct message_info *info, const void *
 /* Drops each owned and leaves the rest: for a message that was to be sent and never was copied. */
 void message_drop_owned(const struct message_info *info, const void *body);
 
+/* True if it has an owned somewhere, which can be in one copy only. */
+bool message_moves(const struct message_info *info);
+
 /* Clears each owned of a copy, after another copy was made of it that has them now. */
 void message_disown(const struct message_info *info, void *body);
 

@@ -13,6 +13,7 @@ enum post_kind {
 	POST_ANSWER,  // to `ask`; the answer, or struct answer_error
 	POST_GATED,   // caused by an event; `ask` is the gate's address, or 0
 	POST_DOWN,    // noh_down; `ask` is the monitor's number, 0 for a child
+	POST_SHARED,  // a user's that many have at once; `ask` is the shared message
 	POST_CONTROL, // `type` is an enum control
 };
 
@@ -45,6 +46,8 @@ enum control {
 	CONTROL_RESTART,    // to a child that keeps its place: the new state
 	CONTROL_LET_GO,     // to a child that keeps its place: it will not be restarted
 	CONTROL_STOP_ASKED, // to the guardian: a signal, or the root begins to end
+	CONTROL_ATTACH,     // struct noh_attached *
+	CONTROL_DETACH,     // struct noh_attached *
 };
 
 struct spawn {
@@ -110,6 +113,24 @@ static inline bool runs_next(struct worker *worker, struct slot *slot)
 		return false;
 	store_release(&worker->next, slot); // pairs with steal_next()
 	return true;
+}
+
+/* The worker's own thread, for each message that an actor sends: what a turn may do is counted in
+ * messages, received and sent, so that a producer cannot outrun its consumer. */
+static inline void count_send(struct worker *worker, struct slot *slot)
+{
+	worker->credit--;
+	if (__builtin_expect(ck_pr_load_8(&slot->overloaded), 0) && slot != worker->running) {
+		worker->throttle = true;
+		worker->throttled_by = slot;
+		end_turn_soon(worker);
+	}
+}
+
+/* True for what a user has sent, and no part of the runtime: it outlives a life of its receiver. */
+static inline bool is_from_user(const struct envelope *envelope)
+{
+	return post_kind(envelope) == POST_MESSAGE || post_kind(envelope) == POST_SHARED;
 }
 
 /* Any thread. Puts an envelope, filled in, into the mailbox and makes the receiver run. */

@@ -8,6 +8,7 @@
 
 #include "runtime/cpus.h"
 #include "runtime/environment.h"
+#include "runtime/extend.h"
 #include "runtime/guardian.h"
 #include "runtime/overflow.h"
 #include "runtime/simulation.h"
@@ -60,6 +61,8 @@ static void destroy(struct noh_runtime *runtime)
 	for (uint32_t i = 0; runtime->workers && i < runtime->worker_count; i++)
 		worker_destroy(runtime->workers[i]);
 	free(runtime->workers);
+	locals_finish(runtime);
+	pthread_mutex_destroy(&runtime->locals_lock);
 	stack_depot_finish(&runtime->stacks);
 	slot_depot_finish(&runtime->slots);
 	pthread_mutex_destroy(&runtime->inject.lock);
@@ -89,6 +92,7 @@ int runtime_create(const struct noh_options *options, const struct seams *seams,
 	runtime->clock = simulation ? &simulation->clock.clock : &clock_monotonic;
 	take_options(runtime, &whole);
 	pthread_mutex_init(&runtime->inject.lock, NULL);
+	pthread_mutex_init(&runtime->locals_lock, NULL);
 	pthread_mutex_init(&runtime->watchdog_lock, NULL);
 	slot_depot_init(&runtime->slots);
 	stack_depot_init(&runtime->stacks, 0);

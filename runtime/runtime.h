@@ -35,6 +35,10 @@ struct noh_runtime {
 	struct slot_depot slots;
 	struct stack_depot stacks;
 
+	// What libraries keep in it, newest first.
+	struct local *locals;
+	pthread_mutex_t locals_lock;
+
 	// Work from outside, and what a ring had no room for.
 	struct shared_queue inject;
 

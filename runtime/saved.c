@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "runtime/shared.h"
+
 void saved_add(struct slot *slot, struct envelope *envelope)
 {
 	if (slot->saved) {
@@ -24,6 +26,10 @@ static struct envelope *moved(struct envelope *envelope)
 		message_disown(info, envelope->body);
 		message_release(info, envelope->body);
 		return copy;
+	}
+	if (post_kind(envelope) == POST_SHARED) {
+		size = shared_size(info);
+		info = NULL; // what it refers to goes with its bytes
 	}
 
 	struct envelope *copy = envelope_new(sizeof(copy->body), envelope_generation(envelope));
@@ -78,7 +84,7 @@ struct envelope *saved_take_wanted(struct slot *slot,
 static bool is_caused(const struct envelope *envelope, const void *unused)
 {
 	(void)unused;
-	return post_kind(envelope) != POST_MESSAGE;
+	return !is_from_user(envelope);
 }
 
 void saved_drop_caused(struct slot *slot)

@@ -8,19 +8,8 @@
 #include "runtime/dead.h"
 #include "runtime/post.h"
 #include "runtime/recorder.h"
+#include "runtime/shared.h"
 #include "runtime/trace.h"
-
-// What a turn may do is counted in messages, received and sent, so that a producer cannot outrun
-// its consumer.
-static inline void count_send(struct worker *worker, struct slot *slot)
-{
-	worker->credit--;
-	if (__builtin_expect(ck_pr_load_8(&slot->overloaded), 0) && slot != worker->running) {
-		worker->throttle = true;
-		worker->throttled_by = slot;
-		end_turn_soon(worker);
-	}
-}
 
 static inline struct envelope *message_envelope(uint32_t generation, uint64_t from, uint32_t type,
 						uint64_t ask, const void *body)
@@ -135,6 +124,8 @@ int noh_forward(noh_actor to)
 {
 	struct worker *worker = worker_of_call("noh_forward");
 	struct envelope *hand = worker->hand;
+	if (hand && post_kind(hand) == POST_SHARED)
+		return shared_forward(to, hand);
 	if (!hand || post_kind(hand) > POST_GATED || post_kind(hand) == POST_ANSWER)
 		return -ENOMSG;
 

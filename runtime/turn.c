@@ -19,12 +19,14 @@
 #include "runtime/birth.h"
 #include "runtime/crash.h"
 #include "runtime/dead.h"
+#include "runtime/extend.h"
 #include "runtime/fibers.h"
 #include "runtime/guardian.h"
 #include "runtime/life.h"
 #include "runtime/marks.h"
 #include "runtime/own_messages.h"
 #include "runtime/saved.h"
+#include "runtime/shared.h"
 #include "runtime/watches.h"
 
 enum {
@@ -253,6 +255,12 @@ static void control(struct worker *worker, struct slot *slot, struct envelope *e
 	case CONTROL_STOP_ASKED:
 		guardian_stop_asked(worker, slot);
 		break;
+	case CONTROL_ATTACH:
+		attached_add(slot, *(struct noh_attached **)envelope->body);
+		break;
+	case CONTROL_DETACH:
+		attached_remove(*(struct noh_attached **)envelope->body);
+		break;
 	}
 }
 
@@ -264,7 +272,7 @@ static void between_lives(struct worker *worker, struct slot *slot, struct envel
 
 	if (slot->type == &guardian_actor_type && kind == POST_GATED)
 		gated_to_handler(worker, slot, envelope); // its deadline, while it ends
-	else if (kind == POST_MESSAGE && life_may_come_back(slot))
+	else if (is_from_user(envelope) && life_may_come_back(slot))
 		saved_keep(slot, envelope);
 	else
 		dead_letter(worker->runtime, envelope, worker->self, "is ending");
@@ -295,6 +303,8 @@ static void other(struct worker *worker, struct slot *slot, struct envelope *env
 		drop(worker, envelope);
 	else if (kind == POST_DOWN && !watches_take(slot, envelope->ask))
 		drop(worker, envelope); // its monitor was ended
+	else if (kind == POST_SHARED && !shared_is_wanted(envelope))
+		drop(worker, envelope);
 	else if (kind == POST_ANSWER)
 		answer_to_handler(worker, slot, envelope);
 	else if (kind == POST_GATED)

@@ -150,6 +150,16 @@ int noh_send_type(noh_actor to, const struct noh_message_type *type, const void 
 int noh_send_expiring_type(noh_actor to, int64_t within_ms, const struct noh_message_type *type,
 			   const void *body);
 
+/* Sends one message to many: `noh_publish(players, count, moved, .name = name, .x = 5);`
+ * Any thread. What it points to (strings, lists, bytes) is copied once and shared by all of them;
+ * to whoever handles it, it is a message like any other. Each gets what one actor publishes and
+ * sends to it in order. Those who are gone are left out. Returns to how many it was sent; -EINVAL
+ * if the message has an `owned`, which only one could get. */
+#define noh_publish(to, count, message, ...) \
+	noh_publish_type(to, count, &message##_message, NOH_VALUE(message, __VA_ARGS__))
+int noh_publish_type(const noh_actor *to, size_t count, const struct noh_message_type *type,
+		     const void *body);
+
 /* noh_send() to a handle of a NOH_PROTOCOL: the compiler checks that it accepts the message. */
 #define noh_tell(ref, message, ...) \
 	((void)sizeof((ref).message), noh_send((ref).actor, message, __VA_ARGS__))

@@ -8,9 +8,11 @@
 #include <noh/ask.h>
 #include <noh/bytes.h>
 #include <noh/dead_letters.h>
+#include <noh/extend.h>
 #include <noh/fiber.h>
 #include <noh/memory.h>
 #include <noh/run.h>
+#include <noh/shared.h>
 #include <noh/supervisor.h>
 #include <noh/tcp.h>
 #include <noh/timer.h>
