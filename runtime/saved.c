@@ -20,23 +20,23 @@ void saved_add(struct slot *slot, struct envelope *envelope)
 // content moves instead.
 static struct envelope *moved(struct envelope *envelope)
 {
-	if (post_kind(envelope) != POST_CONTROL && post_id(envelope)) {
+	bool is_shared = post_kind(envelope) == POST_SHARED;
+	if (!is_shared && post_kind(envelope) != POST_CONTROL && post_id(envelope)) {
 		const struct message_info *info = message_info(post_id(envelope));
 		struct envelope *copy = post_again(envelope, envelope_generation(envelope));
 		message_disown(info, envelope->body);
 		message_release(info, envelope->body);
 		return copy;
 	}
-	if (post_kind(envelope) == POST_SHARED) {
-		size = shared_size(info);
-		info = NULL; // what it refers to goes with its bytes
-	}
 
-	struct envelope *copy = envelope_new(sizeof(copy->body), envelope_generation(envelope));
+	// What a shared one refers to goes with its bytes.
+	struct envelope *copy;
+	size_t size = is_shared ? shared_size(message_info(post_id(envelope))) : sizeof(copy->body);
+	copy = envelope_new(size, envelope_generation(envelope));
 	copy->sender = envelope->sender;
 	copy->type = envelope->type;
 	copy->ask = envelope->ask;
-	memcpy(copy->body, envelope->body, sizeof(copy->body));
+	memcpy(copy->body, envelope->body, size);
 	return copy;
 }
 
