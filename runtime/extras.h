@@ -80,6 +80,9 @@ struct extras {
 	uint64_t next_watch;
 
 	struct noh_attached *attached;
+	struct envelope *postponed; // newest of a ring, as slot->saved
+	uint32_t postponed_count;
+	const struct noh_actor_type *born_as; // before noh_become(); NULL: it never became another
 
 	struct fiber *fiber;
 	struct ending ending;
@@ -88,6 +91,13 @@ struct extras {
 
 /* Whoever runs the slot. */
 struct extras *extras_of(struct slot *slot);
+
+/* Whoever runs the slot. What its tenant may take up: that of the type it was spawned as. */
+static inline const struct noh_limits *limits_of(const struct slot *slot)
+{
+	const struct noh_actor_type *born_as = slot->extras ? slot->extras->born_as : NULL;
+	return born_as ? &born_as->limits : &slot->type->limits;
+}
 
 #define list_add(list, ...)                                                                      \
 	do {                                                                                     \

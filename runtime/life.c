@@ -20,6 +20,7 @@
 #include <noh/noh.h>
 
 #include "runtime/asks.h"
+#include "runtime/become.h"
 #include "runtime/birth.h"
 #include "runtime/crash.h"
 #include "runtime/dead.h"
@@ -162,6 +163,8 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 	worker->self = 0;
 	worker->statistics.ended++;
 
+	if (slot->extras)
+		postponed_replay(worker, slot);
 	saved_dead(worker->runtime, slot, self, "ended before it was handled");
 	struct extras *extras = slot->extras;
 	slot->extras = NULL;
@@ -191,6 +194,8 @@ static void start_again(struct worker *worker, struct slot *slot, void *state)
 	extras->last_failure = extras->ending.reason;
 	extras->ending = (struct ending){0};
 	slot->state = state;
+	if (extras->born_as)
+		ck_pr_store_ptr(&slot->type, (void *)extras->born_as);
 	slot_set_state(slot, SLOT_ALIVE);
 	if (slot->supervised)
 		start_supervised(worker, slot);
@@ -205,6 +210,7 @@ static void go_into_limbo(struct worker *worker, struct slot *slot)
 
 	state_free(slot->type, slot->state);
 	slot->state = NULL;
+	postponed_replay(worker, slot);
 	saved_drop_caused(slot);
 	slot_set_state(slot, SLOT_LIMBO);
 	if (next_state) {

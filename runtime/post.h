@@ -28,7 +28,8 @@ enum post_request {
 // messages without any of it, the usual ones, have a type below POST_MARKED.
 enum post_mark {
 	POST_MARKED = 1 << 16,
-	POST_EXPIRES = POST_MARKED, // `ask` is the deadline, by the receiver's clock
+	POST_EXPIRES = POST_MARKED,    // `ask` is the deadline, by the receiver's clock
+	POST_TAKEN = POST_MARKED << 1, // a down whose monitor has been ended with it
 	POST_MARKS = (1 << POST_SHIFT) - POST_MARKED
 };
 

@@ -16,6 +16,7 @@
 #include <noh/noh.h>
 
 #include "runtime/asks.h"
+#include "runtime/become.h"
 #include "runtime/birth.h"
 #include "runtime/crash.h"
 #include "runtime/dead.h"
@@ -123,6 +124,21 @@ static void drop(struct worker *worker, struct envelope *envelope)
 	}
 }
 
+// The message in hand is done with, for now or for good.
+static void put_away(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	worker->hand = NULL;
+	if (worker->postponed) {
+		postponed_add(slot,
+			      worker->hand_detached ? envelope : saved_detach(slot, envelope));
+		worker->hand_detached = worker->postponed = false;
+	} else {
+		drop(worker, envelope);
+	}
+	if (worker->replay)
+		postponed_replay(worker, slot);
+}
+
 static __attribute__((noinline)) void done_otherwise(struct worker *worker, struct slot *slot,
 						     struct envelope *envelope,
 						     enum noh_handled handled)
@@ -134,14 +150,13 @@ static __attribute__((noinline)) void done_otherwise(struct worker *worker, stru
 	}
 	if (handled == NOH_NOT_UNDERSTOOD)
 		not_understood(worker, slot, envelope);
-	if (post_kind(envelope) == POST_MESSAGE && envelope->ask) {
+	if (post_kind(envelope) == POST_MESSAGE && envelope->ask && !worker->postponed) {
 		post_answer_error(envelope->sender, envelope->ask, -ENODATA,
 				  "returned without an answer");
 		envelope->ask = 0;
 	}
 	scratch_end(&worker->scratch); // what was deferred may fail, with the message still in hand
-	worker->hand = NULL;
-	drop(worker, envelope);
+	put_away(worker, slot, envelope);
 	if (worker->end_asked)
 		turn_end_as_asked(worker, slot);
 }
@@ -299,10 +314,10 @@ static void other(struct worker *worker, struct slot *slot, struct envelope *env
 	}
 	if (slot->flags & SLOT_FIBER)
 		fiber_offer(worker, slot, envelope);
-	else if (envelope->type & POST_MARKS && !marks_take(worker->runtime, slot, envelope))
-		drop(worker, envelope);
-	else if (kind == POST_DOWN && !watches_take(slot, envelope->ask))
-		drop(worker, envelope); // its monitor was ended
+	else if (envelope->type & POST_MARKS
+			 ? !marks_take(worker->runtime, slot, envelope)
+			 : kind == POST_DOWN && !watches_take(slot, envelope->ask))
+		drop(worker, envelope); // it has expired, or its monitor was ended
 	else if (kind == POST_SHARED && !shared_is_wanted(envelope))
 		drop(worker, envelope);
 	else if (kind == POST_ANSWER)
@@ -455,6 +470,8 @@ static void give(struct worker *worker, struct slot *slot, const struct noh_deli
 {
 	enum noh_handled handled = slot->type->receive(slot->state, in);
 	scratch_end(&worker->scratch);
+	if (worker->replay)
+		postponed_replay(worker, slot);
 	if (slot_state(slot) != SLOT_ALIVE)
 		return;
 	if (handled == NOH_FAILED)
@@ -490,6 +507,7 @@ void turn_failed(struct worker *worker)
 	struct envelope *hand = worker->hand;
 
 	worker->within_ns = 0;
+	worker->postponed = worker->replay = false;
 	scratch_end(&worker->scratch);
 	if (worker->stopping) {
 		noh_log(NOH_ERROR, "failed while ending: %s", worker->failure);

@@ -38,8 +38,10 @@ struct worker {
 	int32_t floor;         // the turn has used up its grant when `credit` is down to this
 	int32_t granted_at;    // what `credit` was when the grant was made
 	int32_t turn_left;     // of the turn's budget, this grant included
-	bool unusual; // what a returning handler leaves to be done: the next three, or scratch
+	bool unusual;       // what a returning handler leaves to be done: the next five, or scratch
 	bool hand_detached; // the message in hand came from the saved list: freed after it
+	bool postponed;     // noh_postpone() was called: the message in hand is kept
+	bool replay;        // noh_replay() was called
 	bool throttle;      // a message was sent to an overloaded actor
 	bool end_asked;     // noh_end() was called
 	bool stopping;      // noh_stopping is being handled: `ending` says of what

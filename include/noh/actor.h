@@ -54,6 +54,7 @@ struct noh_limits {
 	enum noh_full on_full;
 	size_t stack_bytes; // fibers: 32 KiB
 	bool migrates;      // fibers: may be resumed on another thread
+	size_t postponed;   // messages kept by noh_postpone(): 1000
 	size_t reserved[4];
 };
 

@@ -6,6 +6,7 @@
 
 #include <noh/actor.h>
 #include <noh/ask.h>
+#include <noh/behaviour.h>
 #include <noh/bytes.h>
 #include <noh/dead_letters.h>
 #include <noh/extend.h>

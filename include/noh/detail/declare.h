@@ -126,34 +126,36 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 
 #define NOH_PROTOCOL_MEMBER(actor, message) char message[0];
 
-#define NOH_DEFINE_ACTOR(type, options, ...)                                                       \
-	static enum noh_handled type##_receive(void *noh_state, const struct noh_delivery *noh_in) \
-	{                                                                                          \
-		NOH_TRY                                                                            \
-		{                                                                                  \
-			uint32_t noh_told = noh_in->id;                                            \
-			uint32_t noh_asked = noh_in->asked_id;                                     \
-			NOH_EACH(NOH_DISPATCH, type, __VA_ARGS__)                                  \
-			(void)noh_told;                                                            \
-			(void)noh_asked;                                                           \
-		}                                                                                  \
-		NOH_CATCH(NOH_FAILED)                                                              \
-		(void)noh_state;                                                                   \
-		return NOH_NOT_UNDERSTOOD;                                                         \
-	}                                                                                          \
-	static const struct noh_message_type *const type##_accepts[] = {                           \
-		NOH_EACH(NOH_ACCEPT, type, __VA_ARGS__) NULL};                                     \
-	static const struct noh_message_type *const type##_asks[] = {                              \
-		NOH_EACH(NOH_ASKS, type, __VA_ARGS__) NULL};                                       \
-	extern const struct noh_actor_type type##_actor;                                           \
-	const struct noh_actor_type type##_actor = {.abi = NOH_ABI,                                \
-						    .name = #type,                                 \
-						    .state_size = sizeof(struct type),             \
-						    .accepts = type##_accepts,                     \
-						    .asks = type##_asks,                           \
-						    .receive = type##_receive,                     \
-						    .run = NULL,                                   \
-						    .limits = {NOH_STRIP options}}
+#define NOH_DEFINE_ACTOR(type, options, ...) NOH_DEFINE_HANDLERS(type, type, options, __VA_ARGS__)
+#define NOH_DEFINE_HANDLERS(name_, type, options, ...)                                  \
+	static enum noh_handled name_##_receive(void *noh_state,                        \
+						const struct noh_delivery *noh_in)      \
+	{                                                                               \
+		NOH_TRY                                                                 \
+		{                                                                       \
+			uint32_t noh_told = noh_in->id;                                 \
+			uint32_t noh_asked = noh_in->asked_id;                          \
+			NOH_EACH(NOH_DISPATCH, type, __VA_ARGS__)                       \
+			(void)noh_told;                                                 \
+			(void)noh_asked;                                                \
+		}                                                                       \
+		NOH_CATCH(NOH_FAILED)                                                   \
+		(void)noh_state;                                                        \
+		return NOH_NOT_UNDERSTOOD;                                              \
+	}                                                                               \
+	static const struct noh_message_type *const name_##_accepts[] = {               \
+		NOH_EACH(NOH_ACCEPT, type, __VA_ARGS__) NULL};                          \
+	static const struct noh_message_type *const name_##_asks[] = {                  \
+		NOH_EACH(NOH_ASKS, type, __VA_ARGS__) NULL};                            \
+	extern const struct noh_actor_type name_##_actor;                               \
+	const struct noh_actor_type name_##_actor = {.abi = NOH_ABI,                    \
+						     .name = #name_,                    \
+						     .state_size = sizeof(struct type), \
+						     .accepts = name_##_accepts,        \
+						     .asks = name_##_asks,              \
+						     .receive = name_##_receive,        \
+						     .run = NULL,                       \
+						     .limits = {NOH_STRIP options}}
 #define NOH_DISPATCH(type, entry) NOH_DISPATCH_X(type, NOH_STRIP entry)
 #define NOH_DISPATCH_X(...) NOH_OVER(NOH_DISPATCH, __VA_ARGS__)
 #define NOH_DISPATCH3(actor, message, handler)                                                   \
