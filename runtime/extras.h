@@ -62,6 +62,13 @@ struct ending {
 	char *reason; // ours
 };
 
+// noh_idle_after(). The alarm is set once a quiet spell and moved only when it rings.
+struct idle {
+	uint64_t after_ns; // 0: it does not want to hear of it
+	uint64_t last_ns;  // when somebody has last sent something that was handled
+	struct alarm *alarm;
+};
+
 struct extras {
 	uint32_t restarts;
 	char *last_failure;
@@ -80,6 +87,7 @@ struct extras {
 	uint64_t next_watch;
 
 	struct noh_attached *attached;
+	struct idle idle;
 	struct envelope *postponed; // newest of a ring, as slot->saved
 	uint32_t postponed_count;
 	const struct noh_actor_type *born_as; // before noh_become(); NULL: it never became another

@@ -27,6 +27,7 @@
 #include "runtime/extend.h"
 #include "runtime/fibers.h"
 #include "runtime/guardian.h"
+#include "runtime/idle.h"
 #include "runtime/memory.h"
 #include "runtime/saved.h"
 #include "runtime/trace.h"
@@ -109,6 +110,7 @@ static void release_owned(struct worker *worker, struct slot *slot)
 	struct extras *extras = slot->extras;
 
 	asks_drop(worker, slot);
+	idle_drop(slot);
 	watches_drop(slot);
 	while (extras->owned) {
 		struct owned *owned = extras->owned;

@@ -90,6 +90,7 @@ enum {
 	SLOT_STARTING = 1 << 6,     // supervised, and its parent has not been told of its start
 	SLOT_STARTS_LATER = 1 << 7, // noh_start_later(): noh_start_done() will tell
 	SLOT_ENDS_LATER = 1 << 8,   // noh_end_later(): `extras->ending` says how
+	SLOT_STAMPED = 1 << 9,      // noh_idle_after(): it is noted when a message comes
 };
 
 // The process's table: one reserved range of addresses, made usable piece by piece.

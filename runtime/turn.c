@@ -23,6 +23,7 @@
 #include "runtime/extend.h"
 #include "runtime/fibers.h"
 #include "runtime/guardian.h"
+#include "runtime/idle.h"
 #include "runtime/life.h"
 #include "runtime/marks.h"
 #include "runtime/own_messages.h"
@@ -212,6 +213,11 @@ static void gated_to_handler(struct worker *worker, struct slot *slot, struct en
 			asks_alarm(worker, slot);
 		return;
 	}
+	if (slot->flags & SLOT_STAMPED && post_id(envelope) == noh_message_id(&noh_idle_message) &&
+	    !idle_is_over_limit(worker, slot)) {
+		drop(worker, envelope);
+		return;
+	}
 	to_handler(worker, slot, envelope);
 }
 
@@ -312,6 +318,8 @@ static void other(struct worker *worker, struct slot *slot, struct envelope *env
 		between_lives(worker, slot, envelope);
 		return;
 	}
+	if (slot->flags & SLOT_STAMPED)
+		idle_stamp(worker, slot, envelope);
 	if (slot->flags & SLOT_FIBER)
 		fiber_offer(worker, slot, envelope);
 	else if (envelope->type & POST_MARKS
@@ -331,11 +339,12 @@ static void other(struct worker *worker, struct slot *slot, struct envelope *env
 static inline void one(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	// A user's message, for the tenant that lives here, which has handlers.
-	if (__builtin_expect(envelope->type < POST_MARKED &&
-				     envelope_generation(envelope) ==
-					     ck_pr_load_32(&slot->generation) &&
-				     (slot->flags & (SLOT_STATE_MASK | SLOT_FIBER)) == SLOT_ALIVE,
-			     1))
+	if (__builtin_expect(
+		    envelope->type < POST_MARKED &&
+			    envelope_generation(envelope) == ck_pr_load_32(&slot->generation) &&
+			    (slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED)) ==
+				    SLOT_ALIVE,
+		    1))
 		to_handler(worker, slot, envelope);
 	else
 		other(worker, slot, envelope);
