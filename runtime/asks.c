@@ -14,7 +14,6 @@
 #include "runtime/dead.h"
 #include "runtime/fibers.h"
 #include "runtime/own_messages.h"
-#include "runtime/thread_asks.h"
 #include "runtime/turn.h"
 
 // ---- the alarm
@@ -126,6 +125,21 @@ uint64_t asks_open(struct worker *worker, noh_actor to, const struct noh_message
 	return id;
 }
 
+void asks_count_late(struct worker *worker)
+{
+	// Others read it.
+	ck_pr_store_64(&worker->statistics.late_answers, worker->statistics.late_answers + 1);
+}
+
+uint64_t noh_late_answers(void)
+{
+	struct noh_runtime *runtime = worker_of_call("noh_late_answers")->runtime;
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < runtime->worker_count; i++)
+		sum += ck_pr_load_64(&runtime->workers[i]->statistics.late_answers);
+	return sum;
+}
+
 bool asks_take_answer(struct worker *worker, struct slot *slot, struct envelope *envelope,
 		      struct noh_outcome *outcome, struct noh_delivery *in)
 {
@@ -153,17 +167,25 @@ bool asks_take_answer(struct worker *worker, struct slot *slot, struct envelope 
 	return true;
 }
 
+void asks_cancel(struct slot *slot)
+{
+	struct ask_table *table = &slot->extras->asks;
+	for (uint32_t i = 0; table->open && i < table->used; i++)
+		if (table->asks[i].id)
+			close_place(table, &table->asks[i]);
+}
+
 // ---- deadlines
 
 static void time_is_over(struct worker *worker, struct slot *slot, struct ask *ask)
 {
-	if (slot->flags & SLOT_FIBER) {
-		close_place(&slot->extras->asks, ask);
-		fiber_ask_over(worker, slot, -ETIMEDOUT);
-		return;
-	}
 	struct noh_outcome outcome = {
 		.err = -ETIMEDOUT, .text = "no answer in time", .tag = ask->tag};
+	if (slot->flags & SLOT_FIBER) {
+		close_place(&slot->extras->asks, ask);
+		fiber_ask_over(worker, slot, &outcome);
+		return;
+	}
 	uint32_t asked_id = ask->request_id;
 	worker->within_ns = ask->within_ns;
 	close_place(&slot->extras->asks, ask);
@@ -248,19 +270,4 @@ void noh_ask_later_type(noh_actor to, const struct noh_message_type *request, co
 			 request->name);
 	}
 	asks_open(worker, to, request, body, within_ms, tag);
-}
-
-int noh_ask_type(noh_actor to, const struct noh_message_type *request, const void *body,
-		 int64_t within_ms, const void **ret_answer)
-{
-	struct worker *worker = this_worker;
-	if (!worker || !worker->running)
-		return thread_ask(to, request, body, within_ms > 0 ? within_ms : 0, ret_answer);
-	if (!worker->fiber) {
-		message_drop_owned(message_info(noh_message_id(request)), body);
-		noh_fail("noh_ask(%s) in a handler would stop its worker: use noh_ask_later, or a "
-			 "fiber",
-			 request->name);
-	}
-	return fiber_ask(worker, to, request, body, within_ms, ret_answer);
 }

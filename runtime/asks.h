@@ -15,6 +15,12 @@ uint64_t asks_open(struct worker *worker, noh_actor to, const struct noh_message
 bool asks_take_answer(struct worker *worker, struct slot *slot, struct envelope *envelope,
 		      struct noh_outcome *outcome, struct noh_delivery *in);
 
+/* Closes all that are open: no outcome of them comes any more, and their answers come too late. */
+void asks_cancel(struct slot *slot);
+
+/* An answer has come that nobody waits for any more. */
+void asks_count_late(struct worker *worker);
+
 /* Makes the actor's alarm ring at this time, or earlier. */
 void asks_alarm_at(struct worker *worker, struct slot *slot, uint64_t deadline_ns);
 

@@ -7,6 +7,7 @@
 
 #include <noh/noh.h>
 
+#include "runtime/asks.h"
 #include "runtime/extend.h"
 #include "runtime/marks.h"
 #include "runtime/shared.h"
@@ -113,7 +114,7 @@ void dead_letter(struct noh_runtime *runtime, struct envelope *envelope, uint64_
 		return;
 	case POST_ANSWER:
 		if (this_worker)
-			this_worker->statistics.late_answers++;
+			asks_count_late(this_worker);
 		break;
 	case POST_GATED:
 	case POST_DOWN:

@@ -16,6 +16,7 @@
 #include <noh/noh.h>
 
 #include "runtime/asks.h"
+#include "runtime/gather.h"
 #include "runtime/life.h"
 #include "runtime/marks.h"
 #include "runtime/own_messages.h"
@@ -43,15 +44,14 @@ struct fiber {
 
 	// What it waits for.
 	const struct noh_message_type *const *types; // a list that ends with NULL; empty: any
-	uint64_t ask;
+	struct gather *gather;
 	uint64_t deadline_ns; // UINT64_MAX: none
 	bool only_looks;
 
 	// What it got.
 	const struct noh_delivery *got; // NULL: time is up
 	struct noh_delivery delivery;
-	int err; // of an ask
-	const void *answer;
+	const char *problem; // what was said beside the error of the last ask
 
 	// What it was lent.
 	struct envelope *hand; // the message received last
@@ -240,22 +240,17 @@ static void take_answer(struct worker *worker, struct slot *slot, struct envelop
 	struct fiber *fiber = slot->extras->fiber;
 	struct noh_outcome outcome;
 	struct noh_delivery in;
-	bool waited_for = fiber->state == FIBER_ASKS && fiber->ask == envelope->ask;
 
-	if (!asks_take_answer(worker, slot, envelope, &outcome, &in) || !waited_for) {
-		worker->statistics.late_answers++;
+	if (!asks_take_answer(worker, slot, envelope, &outcome, &in)) {
+		asks_count_late(worker);
 		envelope_release(envelope);
 		return;
 	}
-	fiber->err = outcome.err;
-	if (in.body) {
-		envelope = saved_detach(slot, envelope);
-		lend(fiber, envelope);
-		fiber->answer = envelope->body;
-	} else {
-		envelope_release(envelope);
-	}
-	resume(worker, slot);
+	envelope = saved_detach(slot, envelope);
+	lend(fiber, envelope);
+	if (gather_take(slot, fiber->gather, outcome.tag, outcome.err, outcome.text,
+			in.body ? envelope->body : NULL))
+		resume(worker, slot);
 }
 
 void fiber_offer(struct worker *worker, struct slot *slot, struct envelope *envelope)
@@ -320,13 +315,11 @@ void fiber_time_over(struct worker *worker, struct slot *slot)
 		resume(worker, slot);
 }
 
-void fiber_ask_over(struct worker *worker, struct slot *slot, int err)
+void fiber_ask_over(struct worker *worker, struct slot *slot, const struct noh_outcome *outcome)
 {
-	struct fiber *fiber = slot->extras->fiber;
-	if (fiber->state != FIBER_ASKS)
-		return;
-	fiber->err = err;
-	resume(worker, slot);
+	if (gather_take(slot, slot->extras->fiber->gather, outcome->tag, outcome->err,
+			outcome->text, NULL))
+		resume(worker, slot);
 }
 
 // ---- what a fiber calls
@@ -405,17 +398,21 @@ void fiber_wait_for_wake(void)
 	wait(running_fiber("noh_test_settle"), FIBER_YIELDS);
 }
 
-int fiber_ask(struct worker *worker, noh_actor to, const struct noh_message_type *request,
-	      const void *body, int64_t within_ms, const void **ret_answer)
+void fiber_gather(struct worker *worker, struct gather *gather)
 {
 	struct fiber *fiber = worker->fiber;
 
-	fiber->ask = asks_open(worker, to, request, body, within_ms, 0);
+	fiber->gather = gather;
 	wait(fiber, FIBER_ASKS);
-	fiber->ask = 0;
-	if (!fiber->err)
-		*ret_answer = fiber->answer;
-	return fiber->err;
+	fiber->gather = NULL;
+	if (gather->err)
+		fiber->problem = gather->text;
+}
+
+const char *noh_ask_text(void)
+{
+	const char *problem = running_fiber("noh_ask_text")->problem;
+	return problem ? problem : "";
 }
 
 struct scratch *scratch_here(struct worker *worker)

@@ -6,8 +6,9 @@
 #include "runtime/post.h"
 
 struct fiber;
+struct gather;
 
-/* All but fiber_ask(): whoever runs the slot, on the worker's own stack. */
+/* All but fiber_gather(): whoever runs the slot, on the worker's own stack. */
 
 /* A life of a fiber begins: runs it until it waits. */
 void fiber_create(struct worker *worker, struct slot *slot);
@@ -34,12 +35,11 @@ void fiber_yielded(struct worker *worker, struct slot *slot);
 uint64_t fiber_deadline(const struct slot *slot);
 void fiber_time_over(struct worker *worker, struct slot *slot);
 
-/* The ask it waits for has ended with an error, without an answer. */
-void fiber_ask_over(struct worker *worker, struct slot *slot, int err);
+/* One of the asks it waits for has ended without an answer. */
+void fiber_ask_over(struct worker *worker, struct slot *slot, const struct noh_outcome *outcome);
 
-/* The running fiber. */
-int fiber_ask(struct worker *worker, noh_actor to, const struct noh_message_type *request,
-	      const void *body, int64_t within_ms, const void **ret_answer);
+/* The running fiber waits for the asks that it has opened. */
+void fiber_gather(struct worker *worker, struct gather *gather);
 
 /* The running fiber waits until CONTROL_WAKE reaches it. */
 void fiber_wait_for_wake(void);

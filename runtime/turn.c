@@ -189,7 +189,7 @@ static void answer_to_handler(struct worker *worker, struct slot *slot, struct e
 	struct noh_outcome outcome;
 	struct noh_delivery in;
 	if (!asks_take_answer(worker, slot, envelope, &outcome, &in)) {
-		worker->statistics.late_answers++;
+		asks_count_late(worker);
 		drop(worker, envelope);
 		return;
 	}

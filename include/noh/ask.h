@@ -23,6 +23,44 @@ NOH_BEGIN
 #define noh_ask_later(to, request, within_ms, tag, ...) \
 	noh_ask_later_type(to, &request##_message, NOH_VALUE(request, __VA_ARGS__), within_ms, tag)
 
+/* The text that came with the error of the fiber's last ask that failed, for people; lives as long
+ * as a message. Fibers. */
+const char *noh_ask_text(void);
+
+/* Asks several actors the same at the same time:
+ *
+ *	struct get_balance_answered all[3];
+ *	err = noh_ask_all(tellers, 3, get_balance, 1000, all, .account = 7);
+ *
+ * noh_ask_all() waits until each ask has ended, noh_ask_quorum() until so many good answers have
+ * come as are needed, or cannot come any more, noh_ask_first() for one good answer, which it gives
+ * as noh_ask() does. The asks that are still open then are cancelled: their answers come too late.
+ * Each declared request has its struct, {err, text, answer} as noh_ask() and struct noh_outcome
+ * give them; they stand in the order of the actors, whoever answered first. A cancelled one has
+ * -ECANCELED. A request that owns something can be asked of one alone. Fibers. Returns 0 if all, so
+ * many, or one have answered; else the error of the first, in order, that failed; -EINVAL when none
+ * are needed, or more than there are. */
+#define noh_ask_all(to, count, request, within_ms, ret_answers, ...)          \
+	request##_ask_many(to, count, SIZE_MAX, within_ms, ret_answers, NULL, \
+			   NOH_VALUE(request, __VA_ARGS__))
+#define noh_ask_quorum(to, count, needed, request, within_ms, ret_answers, ...) \
+	request##_ask_many(to, count, needed, within_ms, ret_answers, NULL,     \
+			   NOH_VALUE(request, __VA_ARGS__))
+#define noh_ask_first(to, count, request, within_ms, ret_answer, ...) \
+	request##_ask_many(to, count, 1, within_ms, NULL, ret_answer, \
+			   NOH_VALUE(request, __VA_ARGS__))
+
+/* What the structs of all requests look like. */
+struct noh_answered {
+	int err;
+	const char *text;
+	const void *answer;
+} __attribute__((may_alias));
+
+/* How many answers came too late to be taken, in the runtime of the running actor: their asks had
+ * run out of time or been cancelled, or the life that had asked was over. Handlers, fibers. */
+uint64_t noh_late_answers(void);
+
 int noh_ask_type(noh_actor to, const struct noh_message_type *request, const void *body,
 		 int64_t within_ms, const void **ret_answer);
 void noh_ask_later_type(noh_actor to, const struct noh_message_type *request, const void *body,

@@ -190,7 +190,11 @@ __attribute__((weak, visibility("hidden"), constructor)) void noh_check_messages
 	noh_messages_seen(noh_first_seen, noh_end_seen);
 }
 
-/* What noh_ask() calls; told in full where that is. */
+/* What noh_ask() and its kin call; told in full where these are. */
+struct noh_answered;
+int noh_ask_many_type(const noh_actor *to, size_t count, size_t needed,
+		      const struct noh_message_type *request, const void *body, int64_t within_ms,
+		      struct noh_answered *ret_answers, const void **ret_first);
 int noh_ask_type(noh_actor to, const struct noh_message_type *request, const void *body,
 		 int64_t within_ms, const void **ret_answer);
 

@@ -118,6 +118,20 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 		return noh_ask_type(to, &request##_message, body, within_ms,                     \
 				    (const void **)ret_answer);                                  \
 	}                                                                                        \
+	struct request##_answered {                                                              \
+		int err;                                                                         \
+		const char *text;                                                                \
+		const struct reply *answer;                                                      \
+	};                                                                                       \
+	__attribute__((unused)) static inline int request##_ask_many(                            \
+		const noh_actor *to, size_t count, size_t needed, int64_t within_ms,             \
+		struct request##_answered *ret_answers, const struct reply **ret_first,          \
+		const struct request *body)                                                      \
+	{                                                                                        \
+		return noh_ask_many_type(to, count, needed, &request##_message, body, within_ms, \
+					 (struct noh_answered *)ret_answers,                     \
+					 (const void **)ret_first);                              \
+	}                                                                                        \
 	typedef struct reply request##_answer
 
 #define NOH_TYPE_ADDRESS(who, message) &message##_message,
