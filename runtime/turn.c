@@ -221,6 +221,13 @@ static void gated_to_handler(struct worker *worker, struct slot *slot, struct en
 	to_handler(worker, slot, envelope);
 }
 
+static inline bool is_ending_asked(const struct slot *slot)
+{
+	uint32_t ending = ck_pr_load_32(&slot->ending); // of this tenant, or a former one, or none
+	return __builtin_expect(ending != 0, 0) &&
+	       ending >> ENDING_BITS == ck_pr_load_32(&slot->generation);
+}
+
 static void control(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	switch ((enum control)post_id(envelope)) {
@@ -228,8 +235,15 @@ static void control(struct worker *worker, struct slot *slot, struct envelope *e
 		life_begin(worker, slot, envelope);
 		break;
 	case CONTROL_WAKE:
-		// `ending` is looked at before each envelope; what else it may mean is that a fiber
-		// had yielded, or that a parent does not want the place kept.
+		// `ending` is looked at before each envelope; but it may have been set, and this
+		// one pushed, since the look before this one, which may be the last of the turn.
+		if (is_ending_asked(slot)) {
+			life_ending_asked(worker, slot);
+			if (envelope_generation(envelope) != ck_pr_load_32(&slot->generation))
+				break;
+		}
+		// What else it may mean is that a fiber had yielded, or that a parent does not want
+		// the place kept.
 		if (slot_state(slot) == SLOT_LIMBO && envelope->sender == slot->parent &&
 		    ck_pr_load_8(&slot->keeps_place) != KEEPS_ALWAYS)
 			life_let_go(worker, slot);
@@ -351,13 +365,6 @@ static inline void one(struct worker *worker, struct slot *slot, struct envelope
 }
 
 // ---- the turn
-
-static inline bool is_ending_asked(const struct slot *slot)
-{
-	uint32_t ending = ck_pr_load_32(&slot->ending); // of this tenant, or a former one, or none
-	return __builtin_expect(ending != 0, 0) &&
-	       ending >> ENDING_BITS == ck_pr_load_32(&slot->generation);
-}
 
 // The next envelope: saved mail first, if it is for a life that takes it.
 static inline struct envelope *next_envelope(struct worker *worker, struct slot *slot)

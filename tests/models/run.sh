@@ -89,6 +89,11 @@ for fault in NO_CHECK_WHEN_TAKEN TOLD_BEFORE_ADVANCE GIVEN_WHEN_IDLE NEVER_RETIR
   faulty slot ends -DSENDERS=2 -DMESSAGES=2 -DGENERATIONS=3 -D$fault
 done
 
+passes ending ends -DASKERS=2 -DSENDERS=2
+for fault in WAKE_IGNORED PUSHED_FIRST; do
+  faulty ending ends -DASKERS=2 -DSENDERS=1 -D$fault
+done
+
 if [ -n "${NOH_LONG:-}" ]; then
   passes parking ends -DWORKERS=2 -DITEMS=3 -DSTUCK=1
   passes parking ends -DWORKERS=3 -DITEMS=2 -DSTRAY_RINGS=0
