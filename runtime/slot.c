@@ -19,8 +19,10 @@ uint32_t slot_table_end;
 
 static pthread_once_t table_once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
-static uint32_t table_free;      // a list through `elder`; guarded by table_lock
-static uint32_t table_fresh = 1; // slots from here to the end have never been used; 0 ends lists
+// Guarded by table_lock:
+static uint32_t table_free;      // a list through `elder`; 0 ends it
+static uint32_t table_fresh = 1; // from here on they have never been used
+static uint32_t table_usable;    // from here on they have no memory
 
 static void reserve_table(void)
 {
@@ -36,17 +38,16 @@ static void reserve_table(void)
 // With the table's lock held. False when the table is full.
 static bool grow(void)
 {
-	if (slot_table_end >= SLOT_LIMIT)
+	if (table_usable >= SLOT_LIMIT)
 		return false;
-	if (mprotect(&slot_table[slot_table_end], GROW_BY * sizeof(struct slot),
+	if (mprotect(&slot_table[table_usable], GROW_BY * sizeof(struct slot),
 		     PROT_READ | PROT_WRITE)) {
 		fprintf(stderr, "noh: out of memory for actors: %s\n", strerror(errno));
 		abort();
 	}
-	if (!slot_table_end)
+	if (!table_usable)
 		slot_table[0].generation = UINT32_MAX; // nobody's: its handle would be 0
-	// Pairs with slot_of(): a handle that names a new slot was made after this.
-	store_release_32(&slot_table_end, slot_table_end + GROW_BY);
+	table_usable += GROW_BY;
 	return true;
 }
 
@@ -67,7 +68,7 @@ static void refill_depot(struct slot_depot *depot)
 		if (index) {
 			table_free = slot_table[index].elder;
 		} else {
-			if (table_fresh >= slot_table_end && !grow())
+			if (table_fresh >= table_usable && !grow())
 				break;
 			index = table_fresh++;
 			make_fresh(&slot_table[index]);
@@ -75,6 +76,8 @@ static void refill_depot(struct slot_depot *depot)
 		slot_table[index].elder = depot->first;
 		depot->first = index;
 	}
+	// Pairs with slot_of(): a handle that names a new slot was made after this.
+	store_release_32(&slot_table_end, table_fresh);
 	pthread_mutex_unlock(&table_lock);
 }
 

@@ -95,7 +95,9 @@ enum {
 
 // The process's table: one reserved range of addresses, made usable piece by piece.
 extern struct slot *slot_table;
-extern uint32_t slot_table_end; // slots from here on are not usable yet; only ever grows
+// Slots from here on have never been used, and are no slots yet: a handle that names one was
+// forged. Only ever grows.
+extern uint32_t slot_table_end;
 
 static inline uint32_t handle_index(uint64_t handle)
 {

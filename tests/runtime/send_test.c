@@ -394,3 +394,10 @@ Test(send, to_a_handle_of_a_runtime_that_has_ended_is_harmless)
 
 	cr_expect_eq(noh_send(gone, number, .value = 1), 0);
 }
+
+Simulated(send, to_handles_that_were_never_given_refuses)
+{
+	// The numbers of places, used and not, without the generation that a handle has.
+	for (uint64_t index = 0; index < 20000; index++)
+		noh_check(noh_send(((noh_actor){index << 22}), number, .value = 1) == -EINVAL);
+}
