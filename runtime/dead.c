@@ -53,7 +53,7 @@ void control_undelivered(struct envelope *envelope, uint64_t to)
 	switch ((enum control)post_id(envelope)) {
 	case CONTROL_WATCH: {
 		struct watcher *watcher = (struct watcher *)envelope->body;
-		post_down(watcher->who, watcher->id, to, NOH_WHY_NOBODY, 0, "nobody there", false);
+		post_down(envelope->sender, watcher->id, to, NOH_WHY_NOBODY, 0, "nobody there", false);
 		break;
 	}
 	case CONTROL_CRASHED:

@@ -8,6 +8,7 @@
 
 #include <noh/extend.h>
 
+#include "runtime/relations.h"
 #include "runtime/seams.h"
 #include "runtime/slot.h"
 
@@ -29,17 +30,6 @@ struct ask_table {
 	uint64_t sequence;
 	uint64_t alarm_ns; // when the alarm rings; UINT64_MAX: no alarm
 	struct alarm *alarm;
-};
-
-// A monitor that this actor has set.
-struct watch {
-	uint64_t id, target;
-};
-
-// A monitor that somebody has set on this actor.
-struct watcher {
-	uint64_t id, who;
-	bool until_gone;
 };
 
 // A request that this actor took by noh_reply_later() and that is not answered yet.
@@ -81,10 +71,8 @@ struct extras {
 	struct owned *owned; // timers, connections, allocations
 	struct kept_bytes *kept;
 	struct ask_table asks;
-	LIST_OF(struct watch) watches;
-	LIST_OF(struct watcher) watchers;
+	struct relations relations; // monitors and links
 	LIST_OF(struct taken_request) taken;
-	uint64_t next_watch;
 
 	struct noh_attached *attached;
 	struct idle idle;

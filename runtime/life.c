@@ -50,8 +50,7 @@ static void extras_free(struct extras *extras)
 	free(extras->last_failure);
 	free(extras->ending.reason);
 	free(extras->asks.asks);
-	free(extras->watches.at);
-	free(extras->watchers.at);
+	relations_finish(&extras->relations);
 	free(extras->taken.at);
 	pool_give(pool_class_of(sizeof(*extras)), extras);
 }
@@ -92,8 +91,8 @@ void life_begin(struct worker *worker, struct slot *slot, struct envelope *envel
 		if (spawn->more->describe)
 			extras_of(slot)->describe = spawn->more->describe;
 		if (spawn->more->watch)
-			list_add(&extras_of(slot)->watchers,
-				 (struct watcher){spawn->more->watch, spawn->more->watcher, true});
+			relations_add(&extras_of(slot)->relations, RELATION_WATCHER,
+				      spawn->more->watcher, spawn->more->watch, true);
 		free((void *)spawn->more);
 	}
 	worker->self = slot_handle(slot);

@@ -63,6 +63,11 @@ struct spawn_more {
 	uint64_t watcher, watch; // a monitor that is set before it runs
 };
 
+struct watcher {
+	uint64_t id; // the monitor's, given by the watcher, who is the sender
+	bool until_gone;
+};
+
 struct child_ended {
 	int64_t why;
 	int64_t code;

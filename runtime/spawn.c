@@ -96,9 +96,8 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 	uint32_t generation = ck_pr_load_32(&slot->generation);
 	uint64_t handle = handle_of(slot_index(slot), generation), watch = 0;
 	if (options && options->monitored) {
-		struct extras *extras = extras_of(worker->running);
-		watch = ++extras->next_watch;
-		list_add(&extras->watches, (struct watch){watch, handle});
+		struct relations *relations = &extras_of(worker->running)->relations;
+		watch = relations_ask(relations, RELATION_WATCH, handle, true);
 	}
 
 	// Nobody who still runs the slot looks at these while it is nobody's.

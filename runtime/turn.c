@@ -259,18 +259,15 @@ static void control(struct worker *worker, struct slot *slot, struct envelope *e
 			life_end(worker, slot, NOH_WHY_NORMAL, 0, NULL);
 		break;
 	case CONTROL_WATCH:
-		list_add(&extras_of(slot)->watchers, *(struct watcher *)envelope->body);
+		watchers_add(slot, envelope->sender, (struct watcher *)envelope->body);
 		break;
 	case CONTROL_UNWATCH:
-		watchers_remove(slot, (struct watcher *)envelope->body);
+		watchers_remove(slot, envelope->sender, (struct watcher *)envelope->body);
 		break;
 	case CONTROL_ADOPT:
-		if (slot_state(slot) == SLOT_ALIVE) {
-			life_adopt(slot, envelope->sender);
-		} else {
-			life_adopt(slot, envelope->sender);
+		life_adopt(slot, envelope->sender);
+		if (slot_state(slot) != SLOT_ALIVE)
 			post_ending(envelope->sender, ENDING_SHUTDOWN);
-		}
 		break;
 	case CONTROL_STARTED:
 		birth_heard(worker, slot, envelope->sender);

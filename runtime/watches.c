@@ -1,5 +1,5 @@
 /* Monitors: set by a message to the watched, fired by one to the watcher, ended in the watcher's
- * own list. */
+ * own table. */
 #include "runtime/watches.h"
 
 #include <noh/noh.h>
@@ -7,37 +7,36 @@
 bool watches_include(const struct slot *slot, uint64_t target)
 {
 	const struct extras *extras = slot->extras;
-	for (uint32_t i = 0; extras && i < extras->watches.count; i++)
-		if (extras->watches.at[i].target == target)
-			return true;
-	return false;
+	return extras && relations_with(&extras->relations, RELATION_WATCH, target, NULL);
+}
+
+static struct relation *watch_of(const struct slot *slot, uint64_t id)
+{
+	struct relation *relation =
+		slot->extras ? relations_asked(&slot->extras->relations, id) : NULL;
+	return relation && relation->kind == RELATION_WATCH ? relation : NULL;
 }
 
 bool watches_take(struct slot *slot, uint64_t watch)
 {
-	struct extras *extras = slot->extras;
-	for (uint32_t i = 0; extras && i < extras->watches.count; i++) {
-		if (extras->watches.at[i].id == watch) {
-			list_remove_at(&extras->watches, i);
-			return true;
-		}
-	}
-	return false;
+	struct relation *relation = watch_of(slot, watch);
+	if (relation)
+		relations_remove(&slot->extras->relations, relation);
+	return relation;
 }
 
-static void unwatch(uint64_t self, const struct watch *watch)
+static void unwatch(uint64_t self, const struct relation *watch)
 {
-	struct watcher watcher = {.id = watch->id, .who = self};
-	post_control(watch->target, CONTROL_UNWATCH, self, &watcher, sizeof(watcher));
+	struct watcher watcher = {.id = watch->id};
+	post_control(watch->peer, CONTROL_UNWATCH, self, &watcher, sizeof(watcher));
 }
 
 void watches_tell(struct slot *slot, uint64_t target, const struct child_ended *ended)
 {
 	uint64_t self = slot_handle(slot);
-	for (uint32_t i = 0; i < slot->extras->watches.count; i++) {
-		const struct watch *watch = &slot->extras->watches.at[i];
-		if (watch->target != target)
-			continue;
+	const struct relation *watch = NULL;
+
+	while ((watch = relations_with(&slot->extras->relations, RELATION_WATCH, target, watch))) {
 		unwatch(self, watch);
 		post_down(self, watch->id, target, (int)ended->why, ended->code,
 			  ended->reason ? ended->reason : "", true);
@@ -46,44 +45,52 @@ void watches_tell(struct slot *slot, uint64_t target, const struct child_ended *
 
 void watches_drop(struct slot *slot)
 {
-	struct extras *extras = slot->extras;
-	while (extras && extras->watches.count)
-		unwatch(slot_handle(slot), &extras->watches.at[--extras->watches.count]);
+	struct relations *relations = &slot->extras->relations;
+	struct relation *watch;
+
+	for (uint32_t place = 0; (watch = relations_each(relations, RELATION_WATCH, &place));) {
+		unwatch(slot_handle(slot), watch);
+		relations_remove(relations, watch);
+	}
 }
 
 void watchers_tell(struct extras *extras, uint64_t self, const struct ending *ending,
 		   bool restarting, bool gone)
 {
-	for (uint32_t i = extras->watchers.count; i-- > 0;) {
-		struct watcher *watcher = &extras->watchers.at[i];
+	struct relations *relations = &extras->relations;
+	struct relation *watcher;
+
+	for (uint32_t place = 0; (watcher = relations_each(relations, RELATION_WATCHER, &place));) {
 		if (!gone && watcher->until_gone)
 			continue;
-		post_down(watcher->who, watcher->id, self, ending->why, ending->code,
+		post_down(watcher->peer, watcher->id, self, ending->why, ending->code,
 			  ending->reason ? ending->reason : "", restarting);
-		list_remove_at(&extras->watchers, i);
+		relations_remove(relations, watcher);
 	}
 }
 
-void watchers_remove(struct slot *slot, const struct watcher *watcher)
+void watchers_add(struct slot *slot, uint64_t who, const struct watcher *watcher)
 {
-	struct extras *extras = slot->extras;
-	for (uint32_t i = 0; extras && i < extras->watchers.count; i++) {
-		if (extras->watchers.at[i].id == watcher->id &&
-		    extras->watchers.at[i].who == watcher->who) {
-			list_remove_at(&extras->watchers, i);
-			return;
-		}
-	}
+	relations_add(&extras_of(slot)->relations, RELATION_WATCHER, who, watcher->id,
+		      watcher->until_gone);
+}
+
+void watchers_remove(struct slot *slot, uint64_t who, const struct watcher *watcher)
+{
+	struct relations *relations = slot->extras ? &slot->extras->relations : NULL;
+	struct relation *relation =
+		relations ? relations_find(relations, RELATION_WATCHER, who, watcher->id) : NULL;
+	if (relation)
+		relations_remove(relations, relation);
 }
 
 uint64_t noh_monitor(noh_actor who, bool until_gone)
 {
 	struct worker *worker = worker_of_call("noh_monitor");
-	struct extras *extras = extras_of(worker->running);
-	struct watcher watcher = {
-		.id = ++extras->next_watch, .who = worker->self, .until_gone = until_gone};
+	struct relations *relations = &extras_of(worker->running)->relations;
+	struct watcher watcher = {.until_gone = until_gone};
 
-	list_add(&extras->watches, (struct watch){watcher.id, who.id});
+	watcher.id = relations_ask(relations, RELATION_WATCH, who.id, until_gone);
 	if (!slot_of(who.id))
 		post_down(worker->self, watcher.id, who.id, NOH_WHY_NOBODY, 0, "nobody", false);
 	else
@@ -94,12 +101,9 @@ uint64_t noh_monitor(noh_actor who, bool until_gone)
 void noh_demonitor(uint64_t monitor)
 {
 	struct worker *worker = worker_of_call("noh_demonitor");
-	struct extras *extras = worker->running->extras;
-	for (uint32_t i = 0; extras && i < extras->watches.count; i++) {
-		if (extras->watches.at[i].id == monitor) {
-			unwatch(worker->self, &extras->watches.at[i]);
-			list_remove_at(&extras->watches, i);
-			return;
-		}
+	struct relation *watch = watch_of(worker->running, monitor);
+	if (watch) {
+		unwatch(worker->self, watch);
+		relations_remove(&worker->running->extras->relations, watch);
 	}
 }

@@ -147,6 +147,35 @@ Simulated(monitor, of_a_watcher_that_has_ended_stops_nothing)
 	noh_check(noh_dead_letters() == 0);
 }
 
+Simulated(monitor, tells_of_each_among_many)
+{
+	enum { MANY = 1000 };
+	noh_actor inbox = noh_test_inbox(), watcher = noh_spawn(watcher, .to = inbox);
+	noh_actor targets[MANY];
+	for (int i = 0; i < MANY; i++) {
+		targets[i] = spawn_target();
+		noh_send(watcher, watch, .who = targets[i]);
+	}
+	noh_test_settle();
+	uint64_t monitors[MANY];
+	for (int i = 0; i < MANY; i++)
+		monitors[i] = noh_test_take(inbox, watched)->monitor;
+
+	for (int i = 0; i < MANY; i += 2)
+		noh_send(watcher, unwatch, .monitor = monitors[i]);
+	for (int i = MANY; i-- > 0;)
+		noh_stop(targets[i]);
+	noh_test_settle();
+
+	uint64_t sum = 0, expected = 0;
+	for (int i = 1; i < MANY; i += 2) {
+		expected += monitors[i];
+		sum += noh_test_take(inbox, heard)->monitor;
+	}
+	noh_check(sum == expected);
+	noh_check(!noh_test_take(inbox, heard));
+}
+
 Simulated(demonitor, keeps_the_end_from_being_told)
 {
 	noh_actor inbox = noh_test_inbox(), target = spawn_target();
