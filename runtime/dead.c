@@ -53,7 +53,13 @@ void control_undelivered(struct envelope *envelope, uint64_t to)
 	switch ((enum control)post_id(envelope)) {
 	case CONTROL_WATCH: {
 		struct watcher *watcher = (struct watcher *)envelope->body;
-		post_down(envelope->sender, watcher->id, to, NOH_WHY_NOBODY, 0, "nobody there", false);
+		post_down(envelope->sender, watcher->id, to, NOH_WHY_NOBODY, 0, "nobody there",
+			  false);
+		break;
+	}
+	case CONTROL_LINK: {
+		struct link_named link = {*(uint64_t *)envelope->body, .asked_by_receiver = true};
+		post_exit(envelope->sender, to, link, NOH_WHY_NOBODY, 0, "nobody there");
 		break;
 	}
 	case CONTROL_CRASHED:
@@ -88,6 +94,7 @@ void control_undelivered(struct envelope *envelope, uint64_t to)
 	case CONTROL_WAKE:
 	case CONTROL_STOP:
 	case CONTROL_UNWATCH:
+	case CONTROL_UNLINK:
 	case CONTROL_LET_GO:
 	case CONTROL_STOP_ASKED:
 		break;
@@ -118,6 +125,7 @@ void dead_letter(struct noh_runtime *runtime, struct envelope *envelope, uint64_
 		break;
 	case POST_GATED:
 	case POST_DOWN:
+	case POST_EXIT:
 		break;
 	}
 	envelope_release(envelope);
@@ -147,6 +155,7 @@ void envelope_release(struct envelope *envelope)
 		return;
 	case POST_MESSAGE:
 	case POST_DOWN:
+	case POST_EXIT:
 		break;
 	}
 	message_release(message_info(id), envelope->body);

@@ -18,6 +18,7 @@
 #include "runtime/asks.h"
 #include "runtime/gather.h"
 #include "runtime/life.h"
+#include "runtime/links.h"
 #include "runtime/marks.h"
 #include "runtime/own_messages.h"
 #include "runtime/saved.h"
@@ -207,6 +208,8 @@ static bool is_still_valid(struct fiber *fiber, struct envelope *envelope)
 		return watches_take(fiber->slot, envelope->ask);
 	if (post_kind(envelope) == POST_SHARED)
 		return shared_is_wanted(envelope);
+	if (post_kind(envelope) == POST_EXIT)
+		return exit_take(fiber->slot, envelope);
 	if (post_kind(envelope) != POST_GATED || !envelope->ask)
 		return true;
 	struct gate *gate = (struct gate *)(uintptr_t)envelope->ask;

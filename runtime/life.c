@@ -28,6 +28,7 @@
 #include "runtime/fibers.h"
 #include "runtime/guardian.h"
 #include "runtime/idle.h"
+#include "runtime/links.h"
 #include "runtime/memory.h"
 #include "runtime/saved.h"
 #include "runtime/trace.h"
@@ -50,7 +51,8 @@ static void extras_free(struct extras *extras)
 	free(extras->last_failure);
 	free(extras->ending.reason);
 	free(extras->asks.asks);
-	relations_finish(&extras->relations);
+	if (extras->relations.room)
+		relations_finish(&extras->relations);
 	free(extras->taken.at);
 	pool_give(pool_class_of(sizeof(*extras)), extras);
 }
@@ -92,7 +94,9 @@ void life_begin(struct worker *worker, struct slot *slot, struct envelope *envel
 			extras_of(slot)->describe = spawn->more->describe;
 		if (spawn->more->watch)
 			relations_add(&extras_of(slot)->relations, RELATION_WATCHER,
-				      spawn->more->watcher, spawn->more->watch, true);
+				      spawn->more->spawner, spawn->more->watch, true);
+		if (spawn->more->link)
+			links_add(slot, spawn->more->spawner, spawn->more->link);
 		free((void *)spawn->more);
 	}
 	worker->self = slot_handle(slot);
@@ -110,7 +114,8 @@ static void release_owned(struct worker *worker, struct slot *slot)
 
 	asks_drop(worker, slot);
 	idle_drop(slot);
-	watches_drop(slot);
+	if (extras->relations.count)
+		watches_drop(slot);
 	while (extras->owned) {
 		struct owned *owned = extras->owned;
 		disown(owned);
@@ -178,7 +183,10 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 	else
 		child_slot_free(self); // the guardian
 	if (extras) {
-		watchers_tell(extras, self, &ending, false, true);
+		if (extras->relations.count) {
+			links_signal(extras, self, &ending);
+			watchers_tell(extras, self, &ending, false, true);
+		}
 		extras->ending.reason = NULL;
 		extras_free(extras);
 	}
@@ -197,6 +205,7 @@ static void start_again(struct worker *worker, struct slot *slot, void *state)
 	slot->state = state;
 	if (extras->born_as)
 		ck_pr_store_ptr(&slot->type, (void *)extras->born_as);
+	slot->flags &= (uint16_t)~SLOT_TRAPS_EXITS;
 	slot_set_state(slot, SLOT_ALIVE);
 	if (slot->supervised)
 		start_supervised(worker, slot);
@@ -214,24 +223,19 @@ static void go_into_limbo(struct worker *worker, struct slot *slot)
 	postponed_replay(worker, slot);
 	saved_drop_caused(slot);
 	slot_set_state(slot, SLOT_LIMBO);
+	if (!next_state) // before the links, as in leave()
+		tell_parent(slot->parent, worker->self, &extras->ending, true);
+	links_signal(extras, worker->self, &extras->ending);
 	if (next_state) {
 		extras->next_state = NULL;
 		start_again(worker, slot, next_state);
-	} else {
-		tell_parent(slot->parent, worker->self, &extras->ending, true);
 	}
-}
-
-static bool is_place_kept(const struct slot *slot, const struct ending *ending)
-{
-	return slot->flags & SLOT_KEEPS_PLACE && (ending->why != NOH_WHY_SHUTDOWN ||
-						  ck_pr_load_8(&slot->keeps_place) == KEEPS_ALWAYS);
 }
 
 bool life_may_come_back(const struct slot *slot)
 {
 	return slot_state(slot) == SLOT_LIMBO ||
-	       (slot_state(slot) == SLOT_ENDING && is_place_kept(slot, &slot->extras->ending));
+	       (slot_state(slot) == SLOT_ENDING && slot->flags & SLOT_KEEPS_PLACE);
 }
 
 // The children are gone.
@@ -241,7 +245,7 @@ static void finish(struct worker *worker, struct slot *slot, const struct ending
 		release_owned(worker, slot);
 	if (slot->type == &guardian_actor_type)
 		guardian_gone(worker->runtime);
-	if (is_place_kept(slot, ending)) {
+	if (slot->flags & SLOT_KEEPS_PLACE) {
 		if (ending != &extras_of(slot)->ending)
 			slot->extras->ending = *ending;
 		go_into_limbo(worker, slot);
@@ -322,7 +326,9 @@ void noh_end_later(void)
 		worker->ends_later = worker->unusual = true;
 }
 
-void life_end(struct worker *worker, struct slot *slot, int why, int64_t code, const char *reason)
+// Not in order: killed.
+static void end_life(struct worker *worker, struct slot *slot, int why, int64_t code,
+		     const char *reason, bool in_order)
 {
 	if (slot_state(slot) != SLOT_ALIVE)
 		return;
@@ -346,9 +352,11 @@ void life_end(struct worker *worker, struct slot *slot, int why, int64_t code, c
 	if (__builtin_expect(slot->supervised, 0))
 		birth_and_crash(worker, slot, why);
 	worker->end_asked = false; // it is being fulfilled
-	if (!(slot->flags & (SLOT_FIBER | SLOT_ENDS_LATER)) && why != NOH_WHY_KILLED) {
+	if (in_order && !(slot->flags & (SLOT_FIBER | SLOT_ENDS_LATER))) {
 		struct noh_stopping stopping = {
-			.why = why, .reason = worker->ending.reason ? worker->ending.reason : ""};
+			.why = why,
+			.code = code,
+			.reason = worker->ending.reason ? worker->ending.reason : ""};
 		turn_give(worker, slot, &noh_stopping_message, &stopping);
 		if (__builtin_expect(worker->ends_later, 0) && !worker->end_asked) {
 			live_on(worker, slot);
@@ -356,6 +364,11 @@ void life_end(struct worker *worker, struct slot *slot, int why, int64_t code, c
 		}
 	}
 	life_end_rest(worker, slot);
+}
+
+void life_end(struct worker *worker, struct slot *slot, int why, int64_t code, const char *reason)
+{
+	end_life(worker, slot, why, code, reason, true);
 }
 
 void life_ending_asked(struct worker *worker, struct slot *slot)
@@ -368,8 +381,10 @@ void life_ending_asked(struct worker *worker, struct slot *slot)
 
 	switch (slot_state(slot)) {
 	case SLOT_ALIVE:
+		if (how & ENDING_SHUTDOWN && ck_pr_load_8(&slot->keeps_place) != KEEPS_ALWAYS)
+			slot->flags &= (uint16_t)~SLOT_KEEPS_PLACE;
 		if (how & ENDING_KILL)
-			life_end(worker, slot, NOH_WHY_KILLED, 0, "killed");
+			end_life(worker, slot, NOH_WHY_KILLED, 0, "killed", false);
 		else
 			life_end(worker, slot, NOH_WHY_SHUTDOWN, 0, "shutdown");
 		if (how != ENDING_TREE || slot_state(slot) != SLOT_ENDING)
@@ -432,8 +447,15 @@ static void hear_of_child(struct worker *worker, struct slot *slot, uint64_t chi
 					.reason = copy,
 					.restarting = ended->in_limbo};
 		turn_give(worker, slot, &noh_down_message, &down);
+	} else if (links_include(slot, child)) {
+		// The link says what is to be done with this actor. One that hears of it as a
+		// message also decides whether the child comes back.
+		if (ended->in_limbo && !(slot->flags & SLOT_TRAPS_EXITS))
+			post_control(child, CONTROL_LET_GO, worker->self, NULL, 0);
 	} else if (ended->why == NOH_WHY_FAILED) {
-		turn_fail(worker, slot, ended->reason ? ended->reason : "a child failed");
+		const char *reason = ended->reason ? ended->reason : "a child failed";
+		noh_log(NOH_ERROR, "failed: %s", reason);
+		life_end(worker, slot, NOH_WHY_FAILED, ended->code, reason);
 	} else if (ended->in_limbo) {
 		post_control(child, CONTROL_LET_GO, worker->self, NULL, 0);
 	}

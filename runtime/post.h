@@ -14,6 +14,7 @@ enum post_kind {
 	POST_GATED,   // caused by an event; `ask` is the gate's address, or 0
 	POST_DOWN,    // noh_down; `ask` is the monitor's number, 0 for a child
 	POST_SHARED,  // a user's that many have at once; `ask` is the shared message
+	POST_EXIT,    // noh_exit; `ask` is a struct link_named
 	POST_CONTROL, // `type` is an enum control
 };
 
@@ -40,6 +41,8 @@ enum control {
 	CONTROL_STOP,       // noh_stop()
 	CONTROL_WATCH,      // struct watcher
 	CONTROL_UNWATCH,    // struct watcher
+	CONTROL_LINK,       // `sender` links itself to this actor: the link's id
+	CONTROL_UNLINK,     // struct link_named
 	CONTROL_ADOPT,      // to the guardian: `sender` is its child
 	CONTROL_STARTED,    // to the parent: `sender` has started
 	CONTROL_CRASHED,    // to the parent: what `sender` was at when it failed; char *, malloc'd
@@ -60,13 +63,29 @@ struct spawn {
 struct spawn_more {
 	const char *name;
 	noh_describe_fn describe;
-	uint64_t watcher, watch; // a monitor that is set before it runs
+	uint64_t spawner, watch, link; // a monitor and a link that are set before it runs
 };
 
 struct watcher {
 	uint64_t id; // the monitor's, given by the watcher, who is the sender
 	bool until_gone;
 };
+
+// A link, as the receiver of what names it knows it. In an envelope's `ask` it is one word.
+struct link_named {
+	uint64_t id; // 0: none
+	bool asked_by_receiver;
+};
+
+static inline uint64_t link_named_word(struct link_named link)
+{
+	return link.id | (uint64_t)link.asked_by_receiver << 63;
+}
+
+static inline struct link_named link_named_from(uint64_t word)
+{
+	return (struct link_named){.id = word & ~(1ull << 63), .asked_by_receiver = word >> 63};
+}
 
 struct child_ended {
 	int64_t why;
@@ -170,9 +189,18 @@ struct envelope *post_again(struct envelope *envelope, uint32_t generation);
 void post_control(uint64_t to, enum control control, uint64_t sender, const void *body,
 		  size_t size);
 
+/* Any thread. A message that an end or another event causes, if the receiver is there: its kind
+ * says what is looked at before it is handled, with the help of `ask`. Copies the body. */
+void post_caused(uint64_t to, uint64_t from, enum post_kind kind, uint64_t ask,
+		 const struct noh_message_type *type, const void *body);
+
 /* Any thread. noh_down to `watcher` for its monitor `watch`. */
 void post_down(uint64_t watcher, uint64_t watch, uint64_t who, int why, int64_t code,
 	       const char *reason, bool restarting);
+
+/* Any thread. An exit signal over a link, or without one. */
+void post_exit(uint64_t to, uint64_t from, struct link_named link, int why, int64_t code,
+	       const char *reason);
 
 /* Any thread. Answers an ask with an error; `text` is copied. */
 void post_answer_error(uint64_t asker, uint64_t ask, int err, const char *text);

@@ -196,22 +196,32 @@ void post_control(uint64_t to, enum control control, uint64_t sender, const void
 	post(slot, envelope);
 }
 
+void post_caused(uint64_t to, uint64_t from, enum post_kind kind, uint64_t ask,
+		 const struct noh_message_type *type, const void *body)
+{
+	struct slot *slot = slot_if_alive(to);
+	if (slot)
+		post_message(slot, to, from, (uint32_t)kind << POST_SHIFT | noh_message_id(type),
+			     ask, body);
+}
+
 void post_down(uint64_t watcher, uint64_t watch, uint64_t who, int why, int64_t code,
 	       const char *reason, bool restarting)
 {
-	struct slot *slot = slot_if_alive(watcher);
-	if (!slot)
-		return;
-
 	struct noh_down down = {.who = {who},
 				.why = why,
 				.code = code,
 				.reason = reason,
 				.restarting = restarting,
 				.monitor = watch};
-	post_message(slot, watcher, who,
-		     (uint32_t)POST_DOWN << POST_SHIFT | noh_message_id(&noh_down_message), watch,
-		     &down);
+	post_caused(watcher, who, POST_DOWN, watch, &noh_down_message, &down);
+}
+
+void post_exit(uint64_t to, uint64_t from, struct link_named link, int why, int64_t code,
+	       const char *reason)
+{
+	struct noh_exit exit = {.from = {from}, .why = why, .code = code, .reason = reason};
+	post_caused(to, from, POST_EXIT, link_named_word(link), &noh_exit_message, &exit);
 }
 
 void post_answer_error(uint64_t asker, uint64_t ask, int err, const char *text)

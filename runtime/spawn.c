@@ -57,19 +57,26 @@ void life_adopt(struct slot *parent, uint64_t child)
 	link_child(parent, child);
 }
 
-static const struct spawn_more *more_of(const struct noh_spawn_options *options, uint64_t watcher,
-					uint64_t watch)
+// Its spawner, the running actor, sets up its own sides here; the new actor does so before it runs.
+static const struct spawn_more *more_of(const struct noh_spawn_options *options,
+					struct worker *worker, uint64_t child)
 {
-	struct spawn_more more = {.watcher = watcher, .watch = watch};
-	if (options) {
-		more.name = options->name;
-		more.describe = options->describe;
-	}
-	if (!more.name && !more.watch && !more.describe)
+	if (!options ||
+	    (!options->name && !options->describe && !options->monitored && !options->linked))
 		return NULL;
-	struct spawn_more *copy = must_allocate(sizeof(more));
-	*copy = more;
-	return copy;
+
+	struct spawn_more *more = must_allocate_zeroed(sizeof(*more));
+	more->name = options->name;
+	more->describe = options->describe;
+	if (options->monitored || options->linked) {
+		struct relations *relations = &extras_of(worker->running)->relations;
+		more->spawner = worker->self;
+		if (options->monitored)
+			more->watch = relations_ask(relations, RELATION_WATCH, child, true);
+		if (options->linked)
+			more->link = relations_ask(relations, RELATION_LINK, child, false);
+	}
+	return more;
 }
 
 static struct slot *slot_for(struct noh_runtime *runtime, struct worker *worker)
@@ -94,11 +101,7 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 		return NOH_NOBODY;
 
 	uint32_t generation = ck_pr_load_32(&slot->generation);
-	uint64_t handle = handle_of(slot_index(slot), generation), watch = 0;
-	if (options && options->monitored) {
-		struct relations *relations = &extras_of(worker->running)->relations;
-		watch = relations_ask(relations, RELATION_WATCH, handle, true);
-	}
+	uint64_t handle = handle_of(slot_index(slot), generation);
 
 	// Nobody who still runs the slot looks at these while it is nobody's.
 	ck_pr_store_ptr(&slot->runtime, runtime);
@@ -112,7 +115,7 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 		slot->home = (int16_t)home;
 	struct spawn spawn = {.type = type,
 			      .state = state_copy(type, state),
-			      .more = more_of(options, worker ? worker->self : 0, watch)};
+			      .more = more_of(options, worker, handle)};
 	if (worker && parent == worker->self)
 		link_child(worker->running, handle);
 	else if (parent)
@@ -155,7 +158,7 @@ noh_actor noh_spawn_type(const struct noh_actor_type *type, const void *state,
 	if (!worker || !worker->running) {
 		if (!whole.in)
 			outside("noh_spawn without .in = runtime");
-		whole.monitored = false;
+		whole.monitored = whole.linked = false;
 		return spawn_in(whole.in, type, state, options, whole.in->guardian, ANY_WORKER);
 	}
 	struct noh_runtime *runtime = whole.in ? whole.in : worker->runtime;

@@ -25,6 +25,7 @@
 #include "runtime/guardian.h"
 #include "runtime/idle.h"
 #include "runtime/life.h"
+#include "runtime/links.h"
 #include "runtime/marks.h"
 #include "runtime/own_messages.h"
 #include "runtime/saved.h"
@@ -264,6 +265,12 @@ static void control(struct worker *worker, struct slot *slot, struct envelope *e
 	case CONTROL_UNWATCH:
 		watchers_remove(slot, envelope->sender, (struct watcher *)envelope->body);
 		break;
+	case CONTROL_LINK:
+		links_add(slot, envelope->sender, *(uint64_t *)envelope->body);
+		break;
+	case CONTROL_UNLINK:
+		links_remove(slot, envelope->sender, (struct link_named *)envelope->body);
+		break;
 	case CONTROL_ADOPT:
 		life_adopt(slot, envelope->sender);
 		if (slot_state(slot) != SLOT_ALIVE)
@@ -331,7 +338,9 @@ static void other(struct worker *worker, struct slot *slot, struct envelope *env
 	}
 	if (slot->flags & SLOT_STAMPED)
 		idle_stamp(worker, slot, envelope);
-	if (slot->flags & SLOT_FIBER)
+	if (kind == POST_EXIT && !exit_comes(worker, slot, envelope))
+		drop(worker, envelope);
+	else if (slot->flags & SLOT_FIBER)
 		fiber_offer(worker, slot, envelope);
 	else if (envelope->type & POST_MARKS
 			 ? !marks_take(worker->runtime, slot, envelope)

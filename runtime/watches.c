@@ -7,7 +7,8 @@
 bool watches_include(const struct slot *slot, uint64_t target)
 {
 	const struct extras *extras = slot->extras;
-	return extras && relations_with(&extras->relations, RELATION_WATCH, target, NULL);
+	return extras && extras->relations.count &&
+	       relations_with(&extras->relations, RELATION_WATCH, target, NULL);
 }
 
 static struct relation *watch_of(const struct slot *slot, uint64_t id)

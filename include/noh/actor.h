@@ -23,7 +23,7 @@ enum noh_why {
 	NOH_WHY_KILLED,   // noh_kill()
 	NOH_WHY_FAILED,   // noh_fail(), a failed noh_check(), or a child's failure that nobody
 			  // handled
-	NOH_WHY_NOBODY,   // it was already gone when the monitor was set
+	NOH_WHY_NOBODY,   // it was already gone when the monitor or link was set
 	NOH_WHY_NODE_LOST // its node can no longer be reached
 };
 
@@ -97,7 +97,7 @@ struct noh_spawn_options {
 	const char *name;       // for logs and traces; static, or it must live as long as the actor
 	struct noh_runtime *in; // required from plain threads
 	bool detached;          // no parent: it outlives its spawner
-	bool linked, monitored; // set up before the actor runs
+	bool linked, monitored; // by noh_link(), noh_monitor(until gone), before the actor runs
 	bool keeps_place; // a failure keeps handle and mailbox until the parent restarts or ends it
 	// The parent is told when it has started, and what it was at when it failed: noh_started,
 	// noh_crashed. With `keeps_place` every end keeps its place, until noh_stop() by the
@@ -234,7 +234,7 @@ void noh_start_later(void);
 void noh_start_done(void);
 
 /* Last message of a life, but not after a kill. What it sends still goes out. */
-NOH_LIBRARY_MESSAGE(noh_stopping, (i64, why), (str, reason));
+NOH_LIBRARY_MESSAGE(noh_stopping, (i64, why), (i64, code), (str, reason));
 /* A monitored actor, or a child (monitor 0) if this actor accepts noh_down, ended. */
 NOH_LIBRARY_MESSAGE(noh_down, (actor, who), (i64, why), (i64, code), (str, reason),
 		    (flag, restarting), (u64, monitor));
