@@ -6,6 +6,12 @@ struct slot *ring_steal(struct ring *from, struct ring *into)
 	uint64_t head = load_acquire_64(&from->head);
 	uint32_t real, count;
 
+	// Into its own ring goes what there is room for: it is empty, but another thief may still
+	// be copying what it had.
+	uint32_t tail = into->tail, copied = (uint32_t)(load_acquire_64(&into->head) >>
+							32); // pairs with ring_steal()'s last swap
+	uint32_t room = RING_SIZE - (tail - copied);
+
 	// First claim a stretch: from here on the owner does not take it, and does not overwrite
 	// it.
 	for (;;) {
@@ -21,13 +27,14 @@ struct slot *ring_steal(struct ring *from, struct ring *into)
 		count = available - available / 2;
 		if (!count)
 			return NULL;
+		if (count > room + 1)
+			count = room + 1;
 		if (swap_if_64(&from->head, head, (uint64_t)real << 32 | (real + count)))
 			break;
 		head = load_acquire_64(&from->head);
 	}
 
-	// All but the last go to the thief's own ring, which has room since it is empty.
-	uint32_t tail = into->tail;
+	// All but the last go to the thief's own ring.
 	for (uint32_t i = 0; i + 1 < count; i++)
 		ck_pr_store_ptr(&into->entries[(tail + i) % RING_SIZE],
 				ck_pr_load_ptr(&from->entries[(real + i) % RING_SIZE]));
