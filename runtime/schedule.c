@@ -181,6 +181,11 @@ static void overflow(struct worker *worker, struct slot *slot)
 	slot_list_push(&runtime->inject.list, slot);
 	pthread_mutex_unlock(&runtime->inject.lock);
 	maybe_wake_one(worker);
+
+	// Who wakes more than the ring holds goes on after they have run. Else those who wait only
+	// become more, and what they need is not in the cache any more when they run.
+	worker->overflowed_by = worker->running;
+	end_turn_soon(worker);
 }
 
 static void push_ring(struct worker *worker, struct slot *slot)
@@ -263,6 +268,11 @@ void reschedule(struct worker *worker, struct slot *slot)
 		throttle(worker, slot);
 	} else if (slot->home != ANY_WORKER) {
 		slot_list_push(&worker->home_local, slot);
+	} else if (worker->overflowed_by == slot) {
+		worker->overflowed_by = NULL;
+		slot->throttle_step = 0;
+		shared_queue_push(&worker->runtime->inject, slot); // behind those
+		maybe_wake_one(worker);
 	} else {
 		slot->throttle_step = 0;
 		push_ring(worker, slot);

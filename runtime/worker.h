@@ -49,6 +49,7 @@ struct worker {
 	uint32_t failed_in; // the id of the message in hand when it failed, else 0
 	struct ending ending;
 	struct slot *throttled_by;
+	struct slot *overflowed_by; // in whose turn the ring was full: it goes on behind the others
 	int64_t end_code;
 	char *end_reason;
 	struct turn_end *turn_ends;

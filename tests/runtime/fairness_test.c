@@ -123,3 +123,58 @@ Test(fairness, others_run_while_a_fiber_reads_its_mail)
 {
 	cr_expect_eq(noh_run(read_much_mail, NULL, .workers = 1), 0);
 }
+
+// ---- an actor that spawns more than the run queue holds
+
+enum { NEWCOMERS = 20000, AT_ONCE = 50, WAIT_MOST = 1024 };
+
+NOH_MESSAGE(spawn_some);
+
+// On the only worker there is.
+static uint32_t have_started;
+
+struct newcomer {
+	int unused;
+};
+
+static void on_newcomer_start(struct newcomer *self, const struct noh_start *msg)
+{
+	(void)self;
+	(void)msg;
+	have_started++;
+}
+
+NOH_ACTOR(newcomer, (noh_start, on_newcomer_start));
+
+struct parent {
+	uint32_t spawned, most_waiting;
+	noh_actor root;
+};
+
+static void on_spawn_some(struct parent *self, const struct spawn_some *msg)
+{
+	(void)msg;
+	for (int i = 0; i < AT_ONCE; i++, self->spawned++)
+		noh_spawn(newcomer);
+	if (self->spawned - have_started > self->most_waiting)
+		self->most_waiting = self->spawned - have_started;
+	if (self->spawned < NEWCOMERS)
+		noh_send(noh_self(), spawn_some);
+	else
+		noh_send(self->root, number, .value = self->most_waiting);
+}
+
+NOH_ACTOR(parent, (spawn_some, on_spawn_some));
+
+static int spawn_many(void *unused)
+{
+	(void)unused;
+	have_started = 0;
+	noh_send(noh_spawn(parent, .root = noh_self()), spawn_some);
+	return noh_as(noh_receive(-1, number), number)->value < WAIT_MOST ? 0 : 3;
+}
+
+Test(fairness, who_spawns_many_runs_after_them)
+{
+	cr_expect_eq(noh_run(spawn_many, NULL, .workers = 1), 0);
+}
