@@ -65,10 +65,10 @@ static void close_place(struct ask_table *table, struct ask *ask)
 	table->open--;
 }
 
-void asks_send(noh_actor to, uint64_t self, uint64_t ask, uint32_t id, uint64_t deadline_ns,
+void asks_send(noh_actor to, uint64_t self, uint64_t ask, uint32_t type, uint64_t deadline_ns,
 	       const void *body)
 {
-	const struct message_info *info = message_info(id);
+	const struct message_info *info = message_info(type & POST_ID_MASK);
 	struct slot *slot = slot_of(to.id);
 
 	if (!slot || ck_pr_load_32(&slot->generation) != handle_generation(to.id)) {
@@ -79,7 +79,7 @@ void asks_send(noh_actor to, uint64_t self, uint64_t ask, uint32_t id, uint64_t 
 		post_answer_error(self, ask, -ESRCH, "nobody there");
 		return;
 	}
-	post_request(slot, to.id, self, id, ask, deadline_ns, body);
+	post_request(slot, to.id, self, type, ask, deadline_ns, body);
 	if (this_worker)
 		this_worker->credit--;
 }
@@ -112,6 +112,7 @@ uint64_t asks_open(struct worker *worker, noh_actor to, const struct noh_message
 	uint64_t id = ask->id, now_ns = runtime_now_ns(worker->runtime);
 	uint64_t limit_ns = asks_deadline(worker);
 
+	ask->to = to.id;
 	ask->request_id = noh_message_id(request);
 	ask->answer_id = request->answer ? noh_message_id(request->answer) : 0;
 	ask->tag = tag;
@@ -119,7 +120,9 @@ uint64_t asks_open(struct worker *worker, noh_actor to, const struct noh_message
 	ask->deadline_ns = deadline_within(within_ms, now_ns, limit_ns);
 	asks_alarm_at(worker, slot, ask->deadline_ns);
 	if (limit_ns > now_ns)
-		asks_send(to, worker->self, id, ask->request_id, ask->deadline_ns, body);
+		asks_send(to, worker->self, id,
+			  ask->request_id | (slot->flags & SLOT_FIBER ? POST_WAITED : 0),
+			  ask->deadline_ns, body);
 	else // who would need the answer has given up
 		message_drop_owned(message_info(ask->request_id), body);
 	return id;

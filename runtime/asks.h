@@ -35,7 +35,7 @@ uint64_t asks_deadline(struct worker *worker);
 
 /* Any thread. Sends a request whose answer goes to the ask of `self`; or that answer, if nobody is
  * there. */
-void asks_send(noh_actor to, uint64_t self, uint64_t ask, uint32_t id, uint64_t deadline_ns,
+void asks_send(noh_actor to, uint64_t self, uint64_t ask, uint32_t type, uint64_t deadline_ns,
 	       const void *body);
 
 #endif

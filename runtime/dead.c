@@ -8,6 +8,7 @@
 #include <noh/noh.h>
 
 #include "runtime/asks.h"
+#include "runtime/deadlock.h"
 #include "runtime/extend.h"
 #include "runtime/marks.h"
 #include "runtime/shared.h"
@@ -88,6 +89,9 @@ void control_undelivered(struct envelope *envelope, uint64_t to)
 		attached->gone(attached);
 		break;
 	}
+	case CONTROL_PROBE:
+		probe_drop(*(struct probe **)envelope->body);
+		break;
 	case CONTROL_DETACH: // its end has told
 	case CONTROL_SPAWN:  // a tenant's first envelope cannot come too late
 	case CONTROL_STARTED:

@@ -15,6 +15,7 @@
 // An open ask of this actor. Its id is sequence << 20 | place in the table.
 struct ask {
 	uint64_t id; // 0: free
+	uint64_t to; // whom it asks
 	uint64_t deadline_ns;
 	uint64_t within_ns; // the deadline of the request that it was asked for; or UINT64_MAX
 	uint64_t tag;

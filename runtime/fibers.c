@@ -16,6 +16,7 @@
 #include <noh/noh.h>
 
 #include "runtime/asks.h"
+#include "runtime/deadlock.h"
 #include "runtime/gather.h"
 #include "runtime/life.h"
 #include "runtime/links.h"
@@ -277,12 +278,26 @@ void fiber_offer(struct worker *worker, struct slot *slot, struct envelope *enve
 	envelope = saved_detach(slot, envelope);
 	if (fiber->state != FIBER_RECEIVES || !is_wanted(envelope, fiber)) {
 		saved_add(slot, envelope);
+		if (fiber->state == FIBER_ASKS && envelope->type & POST_WAITED)
+			deadlock_look(worker, slot);
 		return;
 	}
 	if (lend(fiber, envelope)) {
 		fiber->got = receive_envelope(fiber, envelope);
 		resume(worker, slot);
 	}
+}
+
+struct gather *fiber_gathers(const struct slot *slot)
+{
+	const struct fiber *fiber = slot->extras ? slot->extras->fiber : NULL;
+	return fiber && slot_state(slot) == SLOT_ALIVE && fiber->state == FIBER_ASKS ? fiber->gather
+										     : NULL;
+}
+
+struct envelope *fiber_hand(const struct slot *slot)
+{
+	return slot->extras->fiber->hand;
 }
 
 bool fiber_only_looks(const struct slot *slot)

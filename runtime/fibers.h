@@ -38,6 +38,10 @@ void fiber_time_over(struct worker *worker, struct slot *slot);
 /* One of the asks it waits for has ended without an answer. */
 void fiber_ask_over(struct worker *worker, struct slot *slot, const struct noh_outcome *outcome);
 
+/* What it waits for with its asks, or NULL; and its message in hand, or NULL. */
+struct gather *fiber_gathers(const struct slot *slot);
+struct envelope *fiber_hand(const struct slot *slot);
+
 /* The running fiber waits for the asks that it has opened. */
 void fiber_gather(struct worker *worker, struct gather *gather);
 

@@ -23,6 +23,7 @@ enum { POST_SHIFT = 28, POST_ID_BITS = 14, POST_ID_MASK = (1 << POST_ID_BITS) - 
 // Next to the id of a request: what is not looked at unless it is asked for.
 enum post_request {
 	POST_TIMED = 1 << POST_ID_BITS, // the deadline of the ask travels with it: post_deadline()
+	POST_WAITED = POST_TIMED << 1,  // the asker is a fiber, and does nothing meanwhile
 };
 
 // Between these and the kind: what is to be looked at before the message is handled. Users'
@@ -49,6 +50,7 @@ enum control {
 	CONTROL_ENDED,      // to the parent: `sender` has ended; struct child_ended
 	CONTROL_RESTART,    // to a child that keeps its place: the new state
 	CONTROL_LET_GO,     // to a child that keeps its place: it will not be restarted
+	CONTROL_PROBE,      // struct probe *: is this fiber part of a cycle of asks?
 	CONTROL_STOP_ASKED, // to the guardian: a signal, or the root begins to end
 	CONTROL_ATTACH,     // struct noh_attached *
 	CONTROL_DETACH,     // struct noh_attached *

@@ -20,6 +20,7 @@
 #include "runtime/birth.h"
 #include "runtime/crash.h"
 #include "runtime/dead.h"
+#include "runtime/deadlock.h"
 #include "runtime/extend.h"
 #include "runtime/fibers.h"
 #include "runtime/guardian.h"
@@ -290,6 +291,9 @@ static void control(struct worker *worker, struct slot *slot, struct envelope *e
 		break;
 	case CONTROL_LET_GO:
 		life_let_go(worker, slot);
+		break;
+	case CONTROL_PROBE:
+		deadlock_probe(worker, slot, *(struct probe **)envelope->body);
 		break;
 	case CONTROL_STOP_ASKED:
 		guardian_stop_asked(worker, slot);
