@@ -212,21 +212,23 @@ static void schedule_pinned(struct worker *worker, struct slot *slot)
 void schedule(struct slot *slot)
 {
 	struct worker *worker = this_worker;
+	// Who sends to an actor that is gone may read this while the next one moves in.
+	struct noh_runtime *runtime = (struct noh_runtime *)ck_pr_load_ptr(&slot->runtime);
 
 	if (__builtin_expect(slot->kind != SLOT_ACTOR, 0)) {
 		if (slot->kind == SLOT_THREAD)
 			wake_thread(slot);
 		return; // an inbox is read by its test
 	}
-	if (__builtin_expect(slot->runtime->simulation != NULL, 0)) {
-		simulation_add(slot->runtime->simulation, slot);
+	if (__builtin_expect(runtime->simulation != NULL, 0)) {
+		simulation_add(runtime->simulation, slot);
 		return;
 	}
-	if (__builtin_expect(!worker || worker->runtime != slot->runtime, 0)) {
+	if (__builtin_expect(!worker || worker->runtime != runtime, 0)) {
 		if (slot->home != ANY_WORKER)
 			schedule_pinned(NULL, slot);
 		else
-			schedule_outside(slot->runtime, slot);
+			schedule_outside(runtime, slot);
 		return;
 	}
 	if (slot->home != ANY_WORKER) {
