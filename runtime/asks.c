@@ -14,6 +14,7 @@
 #include "runtime/dead.h"
 #include "runtime/fibers.h"
 #include "runtime/own_messages.h"
+#include "runtime/recorder.h"
 #include "runtime/turn.h"
 
 // ---- the alarm
@@ -71,6 +72,10 @@ void asks_send(noh_actor to, uint64_t self, uint64_t ask, uint32_t type, uint64_
 	const struct message_info *info = message_info(type & POST_ID_MASK);
 	struct slot *slot = slot_of(to.id);
 
+	if (recorder_here()) {
+		recorder_send(to, info, body);
+		return;
+	}
 	if (!slot || ck_pr_load_32(&slot->generation) != handle_generation(to.id)) {
 		if (slot)
 			dead_on_send(this_worker, to.id, info, body);

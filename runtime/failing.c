@@ -7,7 +7,6 @@
 #include <noh/noh.h>
 
 #include "runtime/fibers.h"
-#include "runtime/recorder.h"
 #include "runtime/worker.h"
 
 static char thread_failure[512];
@@ -38,8 +37,6 @@ void noh_fail(const char *format, ...)
 	va_end(arguments);
 
 	struct worker *worker = this_worker;
-	if (!worker && recorder_here())
-		recorder_fail(reason);
 	if (!worker || !worker->running) {
 		runtime_log(worker ? worker->runtime : NULL, NOH_ERROR,
 			    "noh_fail outside an actor: %s", reason);

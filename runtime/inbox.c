@@ -1,6 +1,4 @@
-/* Inboxes of tests: slots that only record. And one handler by itself, with what it sends recorded.
- */
-#include <setjmp.h>
+/* Inboxes of tests: slots that only record; and how a test compares what came. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,68 +105,6 @@ const void *noh_test_take_type(noh_actor inbox, const struct noh_message_type *t
 	return envelope ? envelope->body : NULL;
 }
 
-// ---- one handler without a runtime
-
-struct record {
-	struct record *next;
-	noh_actor to;
-	const struct message_info *info;
-	_Alignas(16) char body[];
-};
-
-static _Thread_local struct {
-	bool on;
-	jmp_buf failed;
-	struct record *first, **last;
-} recorder;
-
-bool recorder_here(void)
-{
-	return recorder.on;
-}
-
-int recorder_send(noh_actor to, const struct message_info *info, const void *body)
-{
-	struct record *record = must_allocate(sizeof(*record) + message_size(info, body));
-	*record = (struct record){.to = to, .info = info};
-	message_copy(info, record->body, body);
-	*recorder.last = record;
-	recorder.last = &record->next;
-	return 0;
-}
-
-_Noreturn void recorder_fail(const char *reason)
-{
-	fprintf(stderr, "the handler failed: %s\n", reason);
-	longjmp(recorder.failed, 1);
-}
-
-static void forget(struct record **link)
-{
-	struct record *record = *link;
-	*link = record->next;
-	if (recorder.last == &record->next)
-		recorder.last = link;
-	message_release(record->info, record->body);
-	free(record);
-}
-
-enum noh_handled noh_test_handle_type(const struct noh_actor_type *type, void *self,
-				      noh_actor sender, const struct noh_message_type *message,
-				      const void *body)
-{
-	struct noh_delivery in = {.id = noh_message_id(message), .type = message, .body = body};
-	(void)sender;
-
-	while (recorder.first)
-		forget(&recorder.first);
-	recorder.last = &recorder.first;
-	recorder.on = true;
-	enum noh_handled handled = setjmp(recorder.failed) ? NOH_FAILED : type->receive(self, &in);
-	recorder.on = false;
-	return handled;
-}
-
 // ---- comparing
 
 static bool compare(const struct message_info *got, const void *got_body,
@@ -197,12 +133,7 @@ bool noh_test_sent_type(noh_actor to, const struct noh_message_type *type, const
 			       envelope ? envelope->body : NULL, expected, body, file, line);
 	}
 
-	for (struct record **link = &recorder.first; *link; link = &(*link)->next) {
-		if (!noh_same((*link)->to, to))
-			continue;
-		bool same = compare((*link)->info, (*link)->body, expected, body, file, line);
-		forget(link);
-		return same;
-	}
-	return compare(NULL, NULL, expected, body, file, line);
+	const void *sent_body = NULL;
+	const struct message_info *sent = recorder_take(to, &sent_body);
+	return compare(sent, sent_body, expected, body, file, line);
 }

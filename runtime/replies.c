@@ -5,10 +5,13 @@
 #include <noh/noh.h>
 
 #include "runtime/asks.h"
+#include "runtime/recorder.h"
 
 static int answer(uint64_t asker, uint64_t ask, uint32_t id, const void *body)
 {
 	struct slot *slot = slot_if_alive(asker);
+	if (recorder_here())
+		return recorder_send((noh_actor){asker}, message_info(id), body);
 	if (!slot) {
 		message_drop_owned(message_info(id), body);
 		return 0;

@@ -69,7 +69,7 @@ int send_marked(noh_actor to, const struct noh_message_type *type, const void *b
 	struct worker *worker = this_worker;
 	struct slot *slot = slot_of(to.id);
 
-	if (!worker && recorder_here())
+	if (recorder_here())
 		return recorder_send(to, info, body);
 	if (!slot) {
 		message_drop_owned(info, body);
@@ -103,7 +103,8 @@ int noh_send_type(noh_actor to, const struct noh_message_type *type, const void 
 	struct worker *worker = this_worker;
 	struct slot *slot = slot_if_alive(to.id);
 
-	if (__builtin_expect(!slot, 0) || __builtin_expect(!worker || !info->words || trace_on, 0))
+	if (__builtin_expect(!slot, 0) ||
+	    __builtin_expect(!worker || !info->words || slow_sends, 0))
 		return send_marked(to, type, body, 0, 0);
 	struct envelope *envelope = (struct envelope *)pool_take_at_hand(POOL_64);
 	if (__builtin_expect(!envelope, 0))
@@ -131,6 +132,8 @@ int noh_forward(noh_actor to)
 
 	const struct message_info *info = message_info(post_id(hand));
 	struct slot *slot = slot_of(to.id);
+	if (recorder_here())
+		return recorder_send(to, info, hand->body);
 	if (!slot)
 		return -EINVAL;
 

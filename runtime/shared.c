@@ -131,7 +131,7 @@ int noh_send_shared(noh_actor to, const struct noh_shared *message)
 	struct slot *slot = slot_if_alive(to.id);
 
 	// Without anything that it points to there is nothing to be shared.
-	if (!slot || info_of(message)->flat)
+	if (!slot || info_of(message)->flat || (slow_sends && recorder_here()))
 		return noh_send_type(to, message->type, message->body);
 	post_shared(slot, to, this_worker ? this_worker->self : 0, noh_shared_hold(message), NULL);
 	return 0;
@@ -188,7 +188,7 @@ int noh_publish_type(const noh_actor *to, size_t count, const struct noh_message
 		message_drop_owned(info, body);
 		return -EINVAL;
 	}
-	if (!this_worker && recorder_here()) {
+	if (recorder_here()) {
 		for (size_t i = 0; i < count; i++)
 			recorder_send(to[i], info, body);
 		return (int)count;

@@ -10,25 +10,12 @@
 #include <noh/noh.h>
 
 #include "runtime/post.h"
-#include "runtime/recorder.h"
 #include "runtime/worker.h"
 #include "timers/timer_body.h"
 
 enum { NS_A_MS = 1000 * 1000 };
 
 static const int64_t most_ms = INT64_C(4) * 1000 * 1000 * 1000 * 1000; // 126 years
-
-/* The worker of a call that only actors may make. NULL where noh_test_handle() runs a handler by
- * itself: there no time passes, so timers can be set and never tick. */
-static struct worker *worker_of_actor(const char *call)
-{
-	struct worker *worker = worker_here();
-	if (__builtin_expect(worker && worker->running, 1))
-		return worker;
-	if (recorder_here())
-		return NULL;
-	outside(call);
-}
 
 static uint64_t deadline_after(struct worker *worker, int64_t ms)
 {
@@ -148,13 +135,13 @@ noh_timer noh_timer_start(int64_t ms, int64_t every_ms, enum noh_missed missed,
 			  const struct noh_message_type *type, const void *body)
 {
 	bool is_interval = every_ms != NOH_ONCE;
-	struct worker *worker = worker_of_actor(is_interval ? "noh_every" : "noh_after");
+	struct worker *worker = worker_of_call(is_interval ? "noh_every" : "noh_after");
 
 	if (is_interval && every_ms < 1) {
 		message_drop_owned(message_info(noh_message_id(type)), body);
 		noh_fail("noh_every: a period of %lld ms", (long long)every_ms);
 	}
-	if (__builtin_expect(!worker, 0)) {
+	if (__builtin_expect(!worker->reactor, 0)) { // a handler that is tested by itself
 		message_drop_owned(message_info(noh_message_id(type)), body);
 		return (noh_timer){0};
 	}
@@ -168,8 +155,8 @@ noh_timer noh_timer_start(int64_t ms, int64_t every_ms, enum noh_missed missed,
 
 uint64_t noh_ticks_missed(void)
 {
-	struct worker *worker = worker_of_actor("noh_ticks_missed");
-	const struct envelope *hand = worker ? worker->hand : NULL;
+	struct worker *worker = worker_of_call("noh_ticks_missed");
+	const struct envelope *hand = worker->hand;
 	if (!hand || post_kind(hand) != POST_GATED)
 		return 0;
 	struct gate *gate = (struct gate *)(uintptr_t)hand->ask;
@@ -178,8 +165,8 @@ uint64_t noh_ticks_missed(void)
 
 void noh_cancel(noh_timer timer)
 {
-	struct worker *worker = worker_of_actor("noh_cancel");
-	struct timer *found = worker ? find_own(worker, timer) : NULL;
+	struct worker *worker = worker_of_call("noh_cancel");
+	struct timer *found = find_own(worker, timer);
 	if (!found)
 		return;
 	disown(&found->owned);
@@ -188,8 +175,8 @@ void noh_cancel(noh_timer timer)
 
 int noh_reset(noh_timer timer, int64_t ms)
 {
-	struct worker *worker = worker_of_actor("noh_reset");
-	struct timer *found = worker ? find_own(worker, timer) : NULL;
+	struct worker *worker = worker_of_call("noh_reset");
+	struct timer *found = find_own(worker, timer);
 	if (!found)
 		return -ESRCH;
 
@@ -212,6 +199,6 @@ int noh_reset(noh_timer timer, int64_t ms)
 
 int64_t noh_now_ms(void)
 {
-	struct worker *worker = worker_of_actor("noh_now_ms");
-	return worker ? (int64_t)(runtime_now_ns(worker->runtime) / NS_A_MS) : 0;
+	struct worker *worker = worker_of_call("noh_now_ms");
+	return (int64_t)(runtime_now_ns(worker->runtime) / NS_A_MS);
 }

@@ -7,8 +7,10 @@
 
 NOH_BEGIN
 
-/* Runs one handler without a runtime. What it sends is kept in order for noh_test_sent(); a failure
- * is a result. */
+/* Runs one handler without a runtime, on a state of the test's, with `sender` as noh_sender(). What
+ * it sends, answers, asks and forwards is kept in order for noh_test_sent(); a failure is a result.
+ * Nobody else is there: spawning gives NOH_NOBODY, timers never tick, and sockets need a runtime.
+ * What it allocates or keeps lasts. */
 #define noh_test_handle(type_, self, sender, message, ...)                     \
 	noh_test_handle_type(&type_##_actor, self, sender, &message##_message, \
 			     NOH_VALUE(message, __VA_ARGS__))
