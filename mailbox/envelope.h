@@ -46,7 +46,11 @@ static inline uint32_t envelope_generation(const struct envelope *envelope)
 /* Any thread. What the body holds has been released before. */
 static inline void envelope_free(struct envelope *envelope)
 {
-	pool_give((enum pool_class)(envelope->tenant >> GENERATION_BITS), envelope);
+	enum pool_class class = (enum pool_class)(envelope->tenant >> GENERATION_BITS);
+	if (__builtin_expect(class == POOL_64, 1)) // a constant costs half
+		pool_give(POOL_64, envelope);
+	else
+		pool_give(class, envelope);
 }
 
 #endif

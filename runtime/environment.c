@@ -72,9 +72,7 @@ int environment_apply(struct noh_options *options)
 		return err;
 	options->workers = (uint32_t)workers;
 	options->budget = (uint32_t)budget;
-	if (trace_on != trace) { // written only for a change: other runtimes may be reading it
-		trace_on = trace;
-		slow_sends += trace ? 1 : UINT32_MAX;
-	}
+	if (trace_on != trace)
+		trace_on = trace; // written only for a change: other runtimes may be reading it
 	return 0;
 }

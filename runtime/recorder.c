@@ -153,7 +153,7 @@ enum noh_handled noh_test_handle_type(const struct noh_actor_type *type, void *s
 				      const void *body)
 {
 	struct stage *here = stage_here();
-	struct worker *former = this_worker;
+	struct worker *former = this_worker, *former_sender = this_sender;
 	struct envelope *envelope = envelope_of(sender, message, body);
 	struct noh_delivery in = {.id = post_id(envelope), .type = message, .body = envelope->body};
 
@@ -162,12 +162,12 @@ enum noh_handled noh_test_handle_type(const struct noh_actor_type *type, void *s
 	here->slot.type = type;
 	here->worker.hand = envelope;
 	this_worker = &here->worker;
+	this_sender = NULL;
 	is_recording = true;
-	ck_pr_inc_32(&slow_sends);
 	enum noh_handled handled = clean_up(&here->worker, run(&here->worker, type, self, &in));
-	ck_pr_dec_32(&slow_sends);
 	is_recording = false;
 	this_worker = former;
+	this_sender = former_sender;
 
 	if (handled == NOH_FAILED)
 		runtime_log(NULL, NOH_WARN, "%s failed: %s", type->name, here->worker.failure);

@@ -93,7 +93,4 @@ _Noreturn void outside(const char *call);
 // NOH_TRACE=1: every message is printed. Set before the first runtime runs.
 extern bool trace_on;
 
-// More than 0: no send goes the short way, since they are traced, or a handler is tested by itself.
-extern uint32_t slow_sends;
-
 #endif

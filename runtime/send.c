@@ -20,7 +20,7 @@ static inline struct envelope *message_envelope(uint32_t generation, uint64_t fr
 		timed ? message_size_with_word(info, body) : message_size(info, body), generation);
 
 	envelope->sender = from;
-	envelope->type = type;
+	envelope->type = type | (ask || info->holds ? POST_HELD : 0);
 	envelope->ask = ask;
 	if (timed)
 		message_copy_with_word(info, envelope->body, body);
@@ -100,15 +100,19 @@ int noh_send_type(noh_actor to, const struct noh_message_type *type, const void 
 	// Pairs with noh_message_intern(). What has no id yet has no words.
 	uint32_t id = __atomic_load_n(&type->id, __ATOMIC_ACQUIRE);
 	const struct message_info *info = message_info(id);
-	struct worker *worker = this_worker;
-	struct slot *slot = slot_if_alive(to.id);
+	struct worker *worker = this_sender;
+	struct slot *slot;
+	struct envelope *envelope;
 
-	if (__builtin_expect(!slot, 0) ||
-	    __builtin_expect(!worker || !info->words || slow_sends, 0))
-		return send_marked(to, type, body, 0, 0);
-	struct envelope *envelope = (struct envelope *)pool_take_at_hand(POOL_64);
+	if (__builtin_expect(!worker, 0) || __builtin_expect(!is_slot_of(to.id), 0) ||
+	    __builtin_expect(!info->words, 0))
+		goto any;
+	slot = &slot_table[to.id >> GENERATION_BITS];
+	if (__builtin_expect(ck_pr_load_32(&slot->generation) != handle_generation(to.id), 0))
+		goto any;
+	envelope = (struct envelope *)pool_take_at_hand(POOL_64);
 	if (__builtin_expect(!envelope, 0))
-		return send_marked(to, type, body, 0, 0);
+		goto any;
 
 	envelope->tenant = handle_generation(to.id) | (uint32_t)POOL_64 << GENERATION_BITS;
 	envelope->sender = worker->self;
@@ -119,6 +123,8 @@ int noh_send_type(noh_actor to, const struct noh_message_type *type, const void 
 		return schedule_and_count(worker, slot);
 	count_send(worker, slot);
 	return 0;
+any:
+	return send_marked(to, type, body, 0, 0);
 }
 
 int noh_forward(noh_actor to)

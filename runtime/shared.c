@@ -131,7 +131,7 @@ int noh_send_shared(noh_actor to, const struct noh_shared *message)
 	struct slot *slot = slot_if_alive(to.id);
 
 	// Without anything that it points to there is nothing to be shared.
-	if (!slot || info_of(message)->flat || (slow_sends && recorder_here()))
+	if (!slot || info_of(message)->flat || (!this_sender && recorder_here()))
 		return noh_send_type(to, message->type, message->body);
 	post_shared(slot, to, this_worker ? this_worker->self : 0, noh_shared_hold(message), NULL);
 	return 0;

@@ -20,6 +20,7 @@
 
 enum {
 	SLOT_BITS = 26,
+	SLOT_BYTE_BITS = 7,
 	ENDING_BITS = 2,
 	SLOT_LIMIT = 1 << SLOT_BITS,
 	ANY_WORKER = -1, // of `home`
@@ -80,6 +81,7 @@ struct slot {
 };
 
 _Static_assert(sizeof(struct slot) == 2 * CACHE_LINE, "a slot is two cache lines");
+_Static_assert(sizeof(struct slot) == 1 << SLOT_BYTE_BITS, "handles are made by shifting");
 
 enum {
 	SLOT_STATE_MASK = 3,
@@ -123,7 +125,9 @@ static inline uint64_t handle_of(uint32_t index, uint32_t generation)
 /* The handle of the slot's present tenant. Owner only. */
 static inline uint64_t slot_handle(const struct slot *slot)
 {
-	return handle_of(slot_index(slot), ck_pr_load_32(&slot->generation));
+	// The distance in bytes is the index already shifted by 7.
+	uint64_t bytes = (uint64_t)((const char *)slot - (const char *)slot_table);
+	return bytes << (GENERATION_BITS - SLOT_BYTE_BITS) | ck_pr_load_32(&slot->generation);
 }
 
 /* Any thread. The slot that a handle names, whoever lives there now; NULL for nobody, and for what
@@ -138,14 +142,19 @@ static inline struct slot *slot_of(uint64_t handle)
 	return &slot_table[index];
 }
 
+/* Any thread. Whether the handle names a slot of the table at all. */
+static inline bool is_slot_of(uint64_t handle)
+{
+	return handle >> GENERATION_BITS < ck_pr_load_32(&slot_table_end);
+}
+
 /* Any thread. The slot, if the handle's actor still has it; the answer may be out of date at once.
  */
 static inline struct slot *slot_if_alive(uint64_t handle)
 {
-	uint64_t index = handle >> GENERATION_BITS;
-	if (__builtin_expect(index >= ck_pr_load_32(&slot_table_end), 0))
+	if (__builtin_expect(!is_slot_of(handle), 0))
 		return NULL;
-	struct slot *slot = &slot_table[index];
+	struct slot *slot = &slot_table[handle >> GENERATION_BITS];
 	if (__builtin_expect(ck_pr_load_32(&slot->generation) != handle_generation(handle), 0))
 		return NULL;
 	return slot;

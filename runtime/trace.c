@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 bool trace_on;
-uint32_t slow_sends;
 
 void actor_name(noh_actor who, char *buffer, size_t size)
 {

@@ -56,6 +56,7 @@ void look_at_clock(struct worker *worker)
 	worker->quantum = quantum < 1              ? 1
 			  : quantum > QUANTUM_MOST ? QUANTUM_MOST
 						   : (int32_t)quantum;
+	worker->turn_until += worker->quantum - worker->credit; // moves with the scale
 	worker->credit = worker->quantum;
 	worker->messages_are_short = worker->quantum == QUANTUM_MOST;
 	if (worker->messages_are_short)
@@ -70,26 +71,36 @@ void look_at_clock(struct worker *worker)
 	worker->poll_soon = true;
 }
 
-static inline void grant(struct worker *worker)
+// Until the budget is used up, or the clock must be looked at.
+static inline void grant(struct worker *worker, int32_t budget)
 {
-	worker->granted_at = worker->credit;
-	worker->floor = worker->credit > worker->turn_left ? worker->credit - worker->turn_left : 0;
+	worker->turn_until = worker->credit - budget;
+	worker->floor = worker->turn_until > 0 ? worker->turn_until : 0;
 }
 
 // What was granted is used up. True: the turn may go on.
-static bool grant_more(struct worker *worker)
+static bool grant_more(struct worker *worker, const struct slot *slot)
 {
-	worker->turn_left -= worker->granted_at - worker->credit;
-	if (worker->floor == TURN_ENDS || worker->turn_left <= 0)
+	if (worker->floor == TURN_ENDS)
 		return false;
+	if (worker->credit <= worker->turn_until) {
+		if (!ck_pr_load_8(&slot->overloaded) ||
+		    worker->longer_turn == worker->statistics.turns)
+			return false;
+		worker->longer_turn = worker->statistics.turns;
+		worker->turn_until -= (LONGER - 1) * worker->budget;
+	}
 	if (worker->credit <= 0) {
+		// It began since the last look, or was there at that look already.
+		if (worker->statistics.turns != worker->turns_before)
+			worker->turn_began_ns = worker->now_ns;
 		look_at_clock(worker);
 		if (worker->now_ns - worker->turn_began_ns > TURN_NS) {
-			worker->turn_left = 0;
+			worker->turn_until = worker->credit;
 			return false;
 		}
 	}
-	grant(worker);
+	worker->floor = worker->turn_until > 0 ? worker->turn_until : 0;
 	return true;
 }
 
@@ -360,6 +371,25 @@ static void other(struct worker *worker, struct slot *slot, struct envelope *env
 		to_handler(worker, slot, envelope);
 }
 
+// What it holds, and whom it must answer, is nothing: a plain message is done with when its handler
+// has returned.
+static inline void plain_to_handler(struct worker *worker, struct slot *slot,
+				    struct envelope *envelope)
+{
+	struct noh_delivery *in = &worker->delivery;
+	in->id = envelope->type;
+	in->type = &message_info(envelope->type)->type;
+	in->body = envelope->body;
+
+	worker->hand = envelope;
+	worker->statistics.messages++;
+	enum noh_handled handled = slot->type->receive(slot->state, in);
+	if (__builtin_expect(handled != NOH_HANDLED || worker->unusual, 0))
+		done_otherwise(worker, slot, envelope, handled);
+	else
+		worker->hand = NULL;
+}
+
 static inline void one(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	// A user's message, for the tenant that lives here, which has handlers.
@@ -369,18 +399,23 @@ static inline void one(struct worker *worker, struct slot *slot, struct envelope
 			    (slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED)) ==
 				    SLOT_ALIVE,
 		    1))
-		to_handler(worker, slot, envelope);
+		plain_to_handler(worker, slot, envelope);
 	else
 		other(worker, slot, envelope);
 }
 
 // ---- the turn
 
-// The next envelope: saved mail first, if it is for a life that takes it.
-static inline struct envelope *next_envelope(struct worker *worker, struct slot *slot)
+// Saved mail comes first, if it is for a life that takes it.
+static __attribute__((noinline)) struct envelope *saved_or_queued(struct worker *worker,
+								  struct slot *slot)
 {
-	if (__builtin_expect(slot->saved != NULL, 0) &&
-	    (slot->flags & (SLOT_STATE_MASK | SLOT_FIBER)) == SLOT_ALIVE) {
+	// Saved mail must not be in hand when a life ends.
+	if (is_ending_asked(slot) && slot_state(slot) != SLOT_FREE) {
+		life_ending_asked(worker, slot);
+		worker->throttle = false;
+	}
+	if (slot->saved && (slot->flags & (SLOT_STATE_MASK | SLOT_FIBER)) == SLOT_ALIVE) {
 		worker->hand_detached = worker->unusual = true;
 		return saved_take(slot);
 	}
@@ -411,7 +446,6 @@ static inline void end_turn(struct worker *worker)
 {
 	ck_pr_store_ptr(&worker->running, NULL);
 	worker->self = 0;
-	worker->throttle = false;
 }
 
 // Mail is left, or may be: back into the queue.
@@ -423,6 +457,7 @@ static void leave_with_mail(struct worker *worker, struct slot *slot)
 		if (ck_pr_load_8(&slot->overloaded))
 			ck_pr_store_8(&slot->overloaded, 0);
 		if (mailbox_go_idle(&slot->in, &slot->out)) {
+			worker->throttle = false;
 			end_turn(worker);
 			return;
 		}
@@ -430,24 +465,36 @@ static void leave_with_mail(struct worker *worker, struct slot *slot)
 
 	// Senders that meet the mark hold back; a half-linked sender alone is no overload.
 	if (!ck_pr_load_8(&slot->overloaded) && !mailbox_seems_empty(&slot->out) &&
-	    worker->turn_left <= 0 && !worker->throttle)
+	    worker->credit <= worker->turn_until && !worker->throttle)
 		ck_pr_store_8(&slot->overloaded, 1);
 	reschedule(worker, slot);
+	worker->throttle = false;
 	end_turn(worker);
+}
+
+// The message came too late for this life. (Not so saved mail: the wish came after it was taken.)
+static __attribute__((noinline)) void end_before(struct worker *worker, struct slot *slot,
+						 struct envelope *envelope)
+{
+	if (!worker->hand_detached && slot_state(slot) != SLOT_FREE) {
+		worker->taken = envelope; // should noh_stopping fail
+		life_ending_asked(worker, slot);
+		worker->taken = NULL;
+	}
+	one(worker, slot, envelope);
 }
 
 static inline __attribute__((always_inline)) void go_on(struct worker *worker, struct slot *slot)
 {
 	for (;;) {
-		if (__builtin_expect(is_ending_asked(slot), 0) && slot_state(slot) != SLOT_FREE)
-			life_ending_asked(worker, slot);
-
-		struct envelope *envelope = next_envelope(worker, slot);
+		struct envelope *envelope = __builtin_expect(slot->saved != NULL, 0)
+						    ? saved_or_queued(worker, slot)
+						    : mailbox_take(&slot->in, &slot->out);
 		if (!envelope) {
 			if (__builtin_expect(slot->flags & SLOT_FIBER, 0) &&
 			    fiber_only_looks(slot)) {
 				fiber_saw_nothing(worker, slot);
-				if (--worker->credit <= worker->floor && !grant_more(worker))
+				if (--worker->credit <= worker->floor && !grant_more(worker, slot))
 					break;
 				continue;
 			}
@@ -467,8 +514,11 @@ static inline __attribute__((always_inline)) void go_on(struct worker *worker, s
 				       // time it needs
 			continue;
 		}
-		one(worker, slot, envelope);
-		if (--worker->credit <= worker->floor && !grant_more(worker))
+		if (__builtin_expect(is_ending_asked(slot), 0))
+			end_before(worker, slot, envelope);
+		else
+			one(worker, slot, envelope);
+		if (--worker->credit <= worker->floor && !grant_more(worker, slot))
 			break;
 	}
 	run_turn_ends(worker);
@@ -482,12 +532,8 @@ void turn(struct worker *worker, struct slot *slot)
 	do {
 		ck_pr_store_ptr(&worker->running, slot);
 		worker->self = slot_handle(slot);
-		worker->turn_began_ns = worker->now_ns;
-		worker->turn_left = worker->runtime->budget;
-		if (__builtin_expect(ck_pr_load_8(&slot->overloaded), 0))
-			worker->turn_left *= LONGER;
 		worker->statistics.turns++;
-		grant(worker);
+		grant(worker, worker->budget);
 		go_on(worker, slot);
 	} while (worker->credit > 0 && !worker->poll_soon && (slot = take_next_soon(worker)));
 }
@@ -556,8 +602,13 @@ void turn_failed(struct worker *worker)
 void turn_resume_after_failure(struct worker *worker)
 {
 	struct slot *slot = worker->running;
+	struct envelope *taken = worker->taken;
+
+	worker->taken = NULL;
 	turn_failed(worker);
-	if (--worker->credit > worker->floor || grant_more(worker)) {
+	if (taken)
+		one(worker, slot, taken);
+	if (--worker->credit > worker->floor || grant_more(worker, slot)) {
 		go_on(worker, slot);
 		return;
 	}

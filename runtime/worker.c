@@ -6,13 +6,14 @@
 
 #include "runtime/overflow.h"
 #include "runtime/simulation.h"
+#include "runtime/trace.h"
 
 enum {
 	POLL_EVERY_NS = 50 * 1000, // of the reactor, between turns
 	FIRST_QUANTUM = 16,
 };
 
-_Thread_local struct worker *this_worker;
+_Thread_local struct worker *this_worker, *this_sender;
 
 __attribute__((noinline)) struct worker *worker_here(void)
 {
@@ -28,21 +29,23 @@ struct worker *worker_of_call(const char *call)
 	return worker;
 }
 
+// Leaves, which no wait can split in two, may read the variable themselves.
+
 noh_actor noh_self(void)
 {
-	struct worker *worker = worker_here();
+	struct worker *worker = this_worker;
 	return (noh_actor){worker ? worker->self : 0};
 }
 
 noh_actor noh_sender(void)
 {
-	struct worker *worker = worker_here();
+	struct worker *worker = this_worker;
 	return (noh_actor){worker && worker->hand ? worker->hand->sender : 0};
 }
 
 noh_actor noh_parent(void)
 {
-	struct worker *worker = worker_here();
+	struct worker *worker = this_worker;
 	uint64_t parent = worker && worker->running ? worker->running->parent : 0;
 	// That everybody descends from the guardian is nobody's to know.
 	return (noh_actor){worker && parent == worker->runtime->guardian ? 0 : parent};
@@ -50,7 +53,7 @@ noh_actor noh_parent(void)
 
 struct noh_runtime *noh_runtime(void)
 {
-	struct worker *worker = worker_here();
+	struct worker *worker = this_worker;
 	return worker ? worker->runtime : NULL;
 }
 
@@ -69,6 +72,7 @@ int worker_create(struct noh_runtime *runtime, uint32_t index, struct worker **r
 	worker->index = index;
 	worker->slots.depot = &runtime->slots;
 	worker->quantum = worker->credit = FIRST_QUANTUM;
+	worker->budget = runtime->budget;
 	worker->runs_at_once = runtime->simulation ? NULL : runtime;
 	pthread_mutex_init(&worker->home.lock, NULL);
 	random_init(&worker->random, runtime->seed + index);
@@ -165,6 +169,7 @@ static void run_real(struct worker *worker)
 void worker_run(struct worker *worker)
 {
 	this_worker = worker;
+	this_sender = trace_on ? NULL : worker;
 	overflow_watch_thread();
 	ck_pr_store_64(&worker->now_ns, runtime_now_ns(worker->runtime));
 
@@ -177,5 +182,5 @@ void worker_run(struct worker *worker)
 		run_simulated(worker);
 	else
 		run_real(worker);
-	this_worker = NULL;
+	this_worker = this_sender = NULL;
 }

@@ -30,23 +30,26 @@ struct worker {
 	pthread_t thread;
 
 	// The turn that runs.
-	struct slot *running; // read by the guardian too, to name who does not return
+	struct slot *running;         // read by the guardian too, to name who does not return
+	struct noh_delivery delivery; // of the message in hand, if it is a plain one
 	uint64_t self;
 	struct envelope *hand; // the message being handled; NULL between messages
 	uint64_t within_ns;    // of the ask whose outcome is being handled; else 0
 	int32_t credit;        // messages, received and sent, until the clock is looked at
 	int32_t floor;         // the turn has used up its grant when `credit` is down to this
-	int32_t granted_at;    // what `credit` was when the grant was made
-	int32_t turn_left;     // of the turn's budget, this grant included
-	bool unusual;       // what a returning handler leaves to be done: the next five, or scratch
-	bool hand_detached; // the message in hand came from the saved list: freed after it
-	bool postponed;     // noh_postpone() was called: the message in hand is kept
-	bool replay;        // noh_replay() was called
-	bool throttle;      // a message was sent to an overloaded actor
-	bool end_asked;     // noh_end() was called
-	bool stopping;      // noh_stopping is being handled: `ending` says of what
-	bool ends_later;    // noh_end_later() was called in it
-	uint32_t failed_in; // the id of the message in hand when it failed, else 0
+	int32_t turn_until;    // the turn's budget is used up when `credit` is down to this
+	int32_t budget;        // of a turn; constant
+	uint64_t longer_turn;  // the number of the last turn whose budget was raised
+	bool unusual; // what a returning handler leaves to be done: the next five, or scratch
+	struct envelope *taken; // out of the mailbox, while the life ends that it came too late for
+	bool hand_detached;     // the message in hand came from the saved list: freed after it
+	bool postponed;         // noh_postpone() was called: the message in hand is kept
+	bool replay;            // noh_replay() was called
+	bool throttle;          // a message was sent to an overloaded actor
+	bool end_asked;         // noh_end() was called
+	bool stopping;          // noh_stopping is being handled: `ending` says of what
+	bool ends_later;        // noh_end_later() was called in it
+	uint32_t failed_in;     // the id of the message in hand when it failed, else 0
 	struct ending ending;
 	struct slot *throttled_by;
 	struct slot *overflowed_by; // in whose turn the ring was full: it goes on behind the others
@@ -92,6 +95,8 @@ struct worker {
 };
 
 extern _Thread_local struct worker *this_worker;
+// The same, while a send has only to send: NULL under a trace, and where a handler is tested.
+extern _Thread_local struct worker *this_sender;
 
 /* The worker of this thread, NULL in plain threads. Never inlined: a fiber that migrates must not
  * see its old thread's. */

@@ -170,6 +170,13 @@ static inline uint32_t noh_message_id(const struct noh_message_type *type)
 
 // ---- behind the macros
 
+/* The id if the message has one. All that a program declares have one when it starts: see
+ * noh_check_messages. */
+static inline uint32_t noh_message_known_id(const struct noh_message_type *type)
+{
+	return __atomic_load_n(&type->id, __ATOMIC_RELAXED);
+}
+
 /* What each source file leaves of each message it declares. The linker merges descriptions of one
  * name without comparing them; these stay, and still know which fields their file meant. */
 struct noh_message_seen {

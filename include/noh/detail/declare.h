@@ -173,7 +173,7 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 #define NOH_DISPATCH(type, entry) NOH_DISPATCH_X(type, NOH_STRIP entry)
 #define NOH_DISPATCH_X(...) NOH_OVER(NOH_DISPATCH, __VA_ARGS__)
 #define NOH_DISPATCH3(actor, message, handler)                                                   \
-	if (noh_told == noh_message_id(&message##_message))                                      \
+	if (noh_told == noh_message_known_id(&message##_message))                                \
 		return handler((struct actor *)noh_state, (const struct message *)noh_in->body), \
 		       NOH_HANDLED;
 #define NOH_DISPATCH4(actor, request, then, handler)                       \
