@@ -24,7 +24,8 @@ void birth_over(struct worker *worker, struct slot *slot)
 void birth_heard(struct worker *worker, struct slot *slot, uint64_t child)
 {
 	struct noh_started started = {.who = {child}};
-	if (slot_state(slot) == SLOT_ALIVE && accepts(slot->type, &noh_started_message))
+	if (slot_state(slot) == SLOT_ALIVE && slot->type->accepts &&
+	    accepts(slot->type, &noh_started_message))
 		turn_give(worker, slot, &noh_started_message, &started);
 }
 

@@ -107,17 +107,26 @@ void crash_tell(struct worker *worker, struct slot *slot)
 	append_ancestors(&text, slot);
 	if (*state)
 		append(&text, " state=\"%s\"", state);
-	char *at = strdup(text.at);
-	if (at)
-		post_control(slot->parent, CONTROL_CRASHED, worker->self, &at, sizeof(at));
+	struct extras *extras = extras_of(slot);
+	free(extras->crash);
+	extras->crash = strdup(text.at);
 }
 
-void crash_heard(struct worker *worker, struct slot *slot, uint64_t child, char *at)
+char *crash_take(struct extras *extras)
+{
+	char *crash = extras->crash;
+	extras->crash = NULL;
+	return crash;
+}
+
+void crash_heard(struct worker *worker, struct slot *slot, uint64_t child,
+		 struct child_ended *ended)
 {
 	char copy[TEXT_BYTES]; // the handler may fail and not come back here
-	snprintf(copy, sizeof(copy), "%s", at);
-	free(at);
+	snprintf(copy, sizeof(copy), "%s", ended->crash);
+	free(ended->crash);
+	ended->crash = NULL;
 	struct noh_crashed crashed = {.who = {child}, .at = copy};
-	if (slot_state(slot) == SLOT_ALIVE && accepts(slot->type, &noh_crashed_message))
+	if (slot->type->accepts && accepts(slot->type, &noh_crashed_message))
 		turn_give(worker, slot, &noh_crashed_message, &crashed);
 }

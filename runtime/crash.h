@@ -8,10 +8,14 @@
 void crash_note(struct worker *worker, const struct slot *slot, const char *reason);
 
 /* Whoever runs the slot, whose life is failing; its state is still whole. The describer may fail
- * in its turn. */
+ * in its turn. The words wait for the end, which the parent hears of with them. */
 void crash_tell(struct worker *worker, struct slot *slot);
 
-/* The parent's turn; `at` was malloc'd. */
-void crash_heard(struct worker *worker, struct slot *slot, uint64_t child, char *at);
+/* What crash_tell() wrote, for the word of the end; malloc'd. NULL: it has not failed. */
+char *crash_take(struct extras *extras);
+
+/* The parent's turn. */
+void crash_heard(struct worker *worker, struct slot *slot, uint64_t child,
+		 struct child_ended *ended);
 
 #endif

@@ -63,13 +63,11 @@ void control_undelivered(struct envelope *envelope, uint64_t to)
 		post_exit(envelope->sender, to, link, NOH_WHY_NOBODY, 0, "nobody there");
 		break;
 	}
-	case CONTROL_CRASHED:
-		free(*(char **)envelope->body);
-		break;
 	case CONTROL_ENDED: {
 		// The parent was gone first: nobody else knows of this slot.
 		struct child_ended *ended = (struct child_ended *)envelope->body;
 		free(ended->reason);
+		free(ended->crash);
 		if (!ended->in_limbo)
 			child_slot_free(envelope->sender);
 		else

@@ -63,6 +63,7 @@ struct idle {
 struct extras {
 	uint32_t restarts;
 	char *last_failure;
+	char *crash; // of the life that is ending, if it has failed; supervised ones
 	const char *name;
 	noh_describe_fn describe;
 

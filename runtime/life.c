@@ -49,6 +49,7 @@ struct extras *extras_of(struct slot *slot)
 static void extras_free(struct extras *extras)
 {
 	free(extras->last_failure);
+	free(extras->crash);
 	free(extras->ending.reason);
 	free(extras->asks.asks);
 	if (extras->relations.room)
@@ -124,11 +125,13 @@ static void release_owned(struct worker *worker, struct slot *slot)
 	kept_drop_all(extras);
 }
 
-static void tell_parent(uint64_t parent, uint64_t self, const struct ending *ending, bool in_limbo)
+static void tell_parent(uint64_t parent, uint64_t self, const struct ending *ending, char *crash,
+			bool in_limbo)
 {
 	struct child_ended ended = {.why = ending->why,
 				    .code = ending->code,
 				    .reason = ending->reason ? strdup(ending->reason) : NULL,
+				    .crash = crash,
 				    .in_limbo = in_limbo};
 	post_control(parent, CONTROL_ENDED, self, &ended, sizeof(ended));
 }
@@ -179,7 +182,7 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 
 	// The parent first: that it monitors the child is how it shows that it handles the end.
 	if (parent)
-		tell_parent(parent, self, &ending, false);
+		tell_parent(parent, self, &ending, extras ? crash_take(extras) : NULL, false);
 	else
 		child_slot_free(self); // the guardian
 	if (extras) {
@@ -224,7 +227,7 @@ static void go_into_limbo(struct worker *worker, struct slot *slot)
 	saved_drop_caused(slot);
 	slot_set_state(slot, SLOT_LIMBO);
 	if (!next_state) // before the links, as in leave()
-		tell_parent(slot->parent, worker->self, &extras->ending, true);
+		tell_parent(slot->parent, worker->self, &extras->ending, crash_take(extras), true);
 	links_signal(extras, worker->self, &extras->ending);
 	if (next_state) {
 		extras->next_state = NULL;
@@ -434,6 +437,11 @@ static void hear_of_child(struct worker *worker, struct slot *slot, uint64_t chi
 		return;
 	}
 
+	if (ended->crash) {
+		crash_heard(worker, slot, child, ended);
+		if (slot_state(slot) != SLOT_ALIVE)
+			return;
+	}
 	if (slot->type->accepts && accepts(slot->type, &noh_down_message)) {
 		// The handler may fail and not come back here: what it reads is scratch.
 		const char *reason = ended->reason ? ended->reason : "";
@@ -475,6 +483,7 @@ void life_child_ended(struct worker *worker, struct slot *slot, struct envelope 
 	else if (ended->in_limbo)
 		post_control(child, CONTROL_LET_GO, 0, NULL, 0);
 	free(ended->reason);
+	free(ended->crash);
 
 	if (slot_state(slot) == SLOT_ENDING && !slot->extras->child_count)
 		finish(worker, slot, &slot->extras->ending);

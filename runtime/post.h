@@ -47,7 +47,6 @@ enum control {
 	CONTROL_UNLINK,     // struct link_named
 	CONTROL_ADOPT,      // to the guardian: `sender` is its child
 	CONTROL_STARTED,    // to the parent: `sender` has started
-	CONTROL_CRASHED,    // to the parent: what `sender` was at when it failed; char *, malloc'd
 	CONTROL_ENDED,      // to the parent: `sender` has ended; struct child_ended
 	CONTROL_RESTART,    // to a child that keeps its place: the new state
 	CONTROL_LET_GO,     // to a child that keeps its place: it will not be restarted
@@ -91,11 +90,14 @@ static inline struct link_named link_named_from(uint64_t word)
 }
 
 struct child_ended {
-	int64_t why;
-	int64_t code;
-	char *reason;  // malloc'd, the receiver's
+	int32_t why;
 	bool in_limbo; // it waits to be restarted or let go
+	int64_t code;
+	char *reason; // malloc'd, the receiver's
+	char *crash;  // likewise: what it was at when it failed, of a supervised one; or NULL
 };
+
+_Static_assert(sizeof(struct child_ended) <= 32, "the end of a child fits into an envelope");
 
 struct restart {
 	void *state;

@@ -291,9 +291,6 @@ static void control(struct worker *worker, struct slot *slot, struct envelope *e
 	case CONTROL_STARTED:
 		birth_heard(worker, slot, envelope->sender);
 		break;
-	case CONTROL_CRASHED:
-		crash_heard(worker, slot, envelope->sender, *(char **)envelope->body);
-		break;
 	case CONTROL_ENDED:
 		life_child_ended(worker, slot, envelope);
 		break;

@@ -57,6 +57,11 @@ struct noh_runtime *noh_runtime(void)
 	return worker ? worker->runtime : NULL;
 }
 
+uint64_t noh_random(void)
+{
+	return random_next(&worker_of_call("noh_random")->random);
+}
+
 uint32_t noh_workers(void)
 {
 	return worker_of_call("noh_workers")->runtime->worker_count;

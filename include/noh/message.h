@@ -123,15 +123,22 @@ struct noh_message_type {
 	NOH_DESCRIPTION(NOH_SHARED, noh_messages, request, &reply##_message, __VA_ARGS__); \
 	NOH_ASKER(request, reply)
 
-/* Declares a message of the library itself. Its description exists once, in the one source file
- * that defines NOH_DEFINE_LIBRARY_MESSAGES before it includes the public headers. */
+/* Declares a message, or a request, of the library itself. Its description exists once, in the one
+ * source file that defines NOH_DEFINE_LIBRARY_MESSAGES before it includes the public headers. */
 #ifdef NOH_DEFINE_LIBRARY_MESSAGES
 #define NOH_LIBRARY_MESSAGE(message, ...) \
 	NOH_STRUCT(message, __VA_ARGS__)  \
 	NOH_DESCRIPTION(NOH_OURS, noh_library_messages, message, NULL, __VA_ARGS__)
+#define NOH_LIBRARY_REQUEST(request, reply, ...)                                                 \
+	NOH_STRUCT(request, __VA_ARGS__)                                                         \
+	NOH_DESCRIPTION(NOH_OURS, noh_library_messages, request, &reply##_message, __VA_ARGS__); \
+	NOH_ASKER(request, reply)
 #else
 #define NOH_LIBRARY_MESSAGE(message, ...) \
 	NOH_STRUCT(message, __VA_ARGS__) extern struct noh_message_type message##_message
+#define NOH_LIBRARY_REQUEST(request, reply, ...)                                           \
+	NOH_STRUCT(request, __VA_ARGS__) extern struct noh_message_type request##_message; \
+	NOH_ASKER(request, reply)
 #endif
 
 /* Describes a message without the macros: for other languages, or a format known only at run time.

@@ -45,6 +45,10 @@ void noh_shutdown(void);
 /* The runtime of the running actor, to be handed to plain threads; NULL outside. */
 struct noh_runtime *noh_runtime(void);
 
+/* A number that nobody can guess without the runtime's seed; in simulations it follows from that.
+ * Handlers, fibers. */
+uint64_t noh_random(void);
+
 /* How many workers it has. Handlers, fibers. */
 uint32_t noh_workers(void);
 
