@@ -1,207 +1,235 @@
 /*
- * The supervisor: spawns its children to keep their places, and when one ends decides whether it
- * starts again in it. Knows nothing of how places are kept.
+ * The supervisor of a list of children: hears of them and of its own end, and brings the parts
+ * together. Written as a user would write it, on what is public.
  *
- * Whoever supervises hands over a plan, and waits for the handles that come back. A child in its
- * place has ended for good only once the supervisor lets it go, by noh_stop().
+ * It does one thing at a time. While children are being started or stopped, the ends of others and
+ * requests wait in a queue of its own, so that each is dealt with in a state that is known.
  */
+#include "actors/supervisor.h"
+
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <noh/noh.h>
+// ---- work that waits
 
-enum { MAX_RESTARTS = 3, WITHIN_MS = 5000 };
-
-// ---- the plan: a copy of what the user gave
-
-struct place {
-	const struct noh_actor_type *type;
-	void *state;
-	char *name;
-	enum noh_restart_kind restart;
-	noh_actor child; // NOH_NOBODY once it is gone
-};
-
-struct plan {
-	uint32_t max_restarts;
-	int64_t within_ms;
-	size_t count;
-	struct place places[];
-};
-
-static void plan_destroy(void *argument)
+static struct work *kept_work(struct work work)
 {
-	struct plan *plan = (struct plan *)argument;
-	for (size_t i = 0; i < plan->count; i++) {
-		free(plan->places[i].state);
-		free(plan->places[i].name);
-	}
-	free(plan);
+	struct work *kept = (struct work *)noh_alloc(sizeof(*kept));
+	*kept = work;
+	return kept;
 }
 
-static void *copied(const void *from, size_t size)
+void supervisor_work_add(struct noh_supervision *self, struct work work)
 {
-	void *copy = calloc(1, size ? size : 1);
-	if (!copy)
-		abort();
-	return from ? memcpy(copy, from, size) : copy;
+	struct work *kept = kept_work(work);
+	if (self->first)
+		self->last->next = kept;
+	else
+		self->first = kept;
+	self->last = kept;
 }
 
-// Structs of programs that were compiled against an older header are shorter: so are their strides.
-static const struct noh_child *next_child(const struct noh_child *child)
+void supervisor_work_add_first(struct noh_supervision *self, struct work work)
 {
-	return (const struct noh_child *)(const void *)((const char *)child + child->size);
+	struct work *kept = kept_work(work);
+	kept->next = self->first;
+	if (!self->first)
+		self->last = kept;
+	self->first = kept;
 }
 
-static bool is_end(const struct noh_child *child)
+void supervisor_work_overtaken(struct noh_supervision *self, const struct place *place)
 {
-	return !child->size || !child->type;
+	for (struct work *work = self->first; work; work = work->next)
+		if (work->place == place)
+			work->place = NULL;
 }
 
-static struct noh_child whole_child(const struct noh_child *child)
+// ---- beginning and end
+
+static void begin(struct noh_supervision *self)
 {
-	struct noh_child whole = {0};
-	memcpy(&whole, child, child->size < sizeof(whole) ? child->size : sizeof(whole));
-	return whole;
+	const struct plan *plan = self->given.plan;
+
+	self->options = plan->options;
+	for (size_t i = 0; i < plan->count; i++)
+		children_add(&self->children, &plan->children[i]);
+	self->operation = (struct operation){.purpose = BEGIN};
+	sequence_proceed(self);
 }
 
-static struct plan *plan_create(const struct noh_supervisor *options,
-				const struct noh_child *children)
+static void on_start(struct noh_supervision *self, const struct noh_start *msg)
 {
-	size_t count = 0;
-	for (const struct noh_child *child = children; !is_end(child); child = next_child(child))
-		count++;
-
-	struct plan *plan =
-		(struct plan *)copied(NULL, sizeof(*plan) + count * sizeof(plan->places[0]));
-	plan->max_restarts = options->max_restarts ? options->max_restarts : MAX_RESTARTS;
-	if (options->max_restarts == NOH_NO_RESTARTS)
-		plan->max_restarts = 0;
-	plan->within_ms = options->within_ms > 0 ? options->within_ms : WITHIN_MS;
-	for (; plan->count < count; children = next_child(children)) {
-		struct noh_child child = whole_child(children);
-		plan->places[plan->count++] = (struct place){
-			.type = child.type,
-			.state = copied(child.state, child.type->state_size),
-			.name = child.name ? strdup(child.name) : NULL,
-			.restart = child.restart,
-		};
-	}
-	return plan;
-}
-
-// ---- the actor
-
-NOH_MESSAGE(noh_supervised, (list, actor, children));
-NOH_REQUEST(noh_supervise_these, noh_supervised, (owned, plan));
-
-struct noh_supervision {
-	struct plan *plan;
-	int64_t *restarted_ms; // when it last did, as often as the limit allows; a ring
-	uint64_t restarts;
-};
-
-static void spawn_child(struct place *place)
-{
-	struct noh_spawn_options options = {.size = sizeof(options),
-					    .name = place->name,
-					    .keeps_place = place->restart != NOH_TEMPORARY};
-	place->child = noh_spawn_type(place->type, place->state, &options);
+	(void)msg;
+	if (!self->given.plan)
+		return; // it comes in a noh_supervise_these
+	noh_start_later();
+	begin(self);
 }
 
 static void on_supervise_these(struct noh_supervision *self, const struct noh_supervise_these *msg)
 {
-	struct plan *plan = (struct plan *)noh_keep(noh_supervise_these, msg)->plan.ptr;
-	noh_actor *children = (noh_actor *)noh_alloc(plan->count * sizeof(*children));
+	self->starter = noh_reply_later();
+	self->given.plan = (const struct plan *)noh_keep(noh_supervise_these, msg)->plan.ptr;
+	begin(self);
+}
 
-	self->plan = plan;
-	self->restarted_ms = (int64_t *)noh_alloc(plan->max_restarts * sizeof(*self->restarted_ms));
-	for (size_t i = 0; i < plan->count; i++) {
-		spawn_child(&plan->places[i]);
-		children[i] = plan->places[i].child;
+static void reply_with_handles(struct noh_supervision *self)
+{
+	noh_actor *handles = (noh_actor *)noh_alloc(self->children.count * sizeof(*handles));
+	size_t count = 0;
+
+	for (const struct place *place = self->children.first; place; place = place->after)
+		handles[count++] = place->child;
+	noh_reply_at(self->starter, noh_supervised, .children = {handles, count});
+	noh_drop(handles);
+}
+
+// Nothing runs any more. Who is told by an answer need not fail too.
+static void start_failed(struct noh_supervision *self, const char *problem)
+{
+	bool is_told = noh_reply_at(self->starter, noh_supervised, .problem = problem) == 0;
+	self->is_ending = self->gives_up = true;
+	noh_end(is_told ? 0 : 1, problem);
+}
+
+void supervisor_give_up(struct noh_supervision *self, const char *reason)
+{
+	self->is_ending = self->gives_up = true;
+	noh_end(1, reason);
+}
+
+void supervisor_over(struct noh_supervision *self, const struct operation *operation)
+{
+	switch (operation->purpose) {
+	case BEGIN:
+		noh_start_done();
+		reply_with_handles(self);
+		break;
+	case ROLL_BACK:
+		start_failed(self, operation->problem);
+		break;
+	case SHUT_DOWN:
+		noh_end(0, NULL);
+		break;
+	case ADD:
+	case REVIVE:
+	case TERMINATE:
+		requests_over(self, operation);
+		break;
+	case RESTART:
+	case IDLE:
+		break;
 	}
-	noh_reply(noh_supervised, .children = {children, plan->count});
-	noh_drop(children);
 }
 
-static struct place *place_of(struct noh_supervision *self, noh_actor child)
+static void on_stopping(struct noh_supervision *self, const struct noh_stopping *msg)
 {
-	for (size_t i = 0; self->plan && i < self->plan->count; i++)
-		if (noh_same(self->plan->places[i].child, child))
-			return &self->plan->places[i];
-	return NULL;
+	// Who fails cannot be trusted to stop others in order: the runtime ends them.
+	if (msg->why == NOH_WHY_FAILED && !self->gives_up)
+		return;
+	noh_end_later();
+	self->is_ending = true;
+	self->operation = (struct operation){
+		.purpose = SHUT_DOWN, .stop_at = self->children.last, .lets_go = true};
+	sequence_proceed(self);
 }
 
-static const char *place_name(const struct place *place)
+// ---- children
+
+static void on_child_started(struct noh_supervision *self, const struct noh_started *msg)
 {
-	return place->name ? place->name : place->type->name;
+	struct place *place = children_find_handle(&self->children, msg->who);
+	if (place)
+		sequence_started(self, place);
+	sequence_proceed(self);
 }
 
-static bool comes_back(const struct place *place, int64_t why)
+static void on_child_crashed(struct noh_supervision *self, const struct noh_crashed *msg)
 {
-	return place->restart == NOH_PERMANENT ||
-	       (place->restart == NOH_TRANSIENT &&
-		(why == NOH_WHY_FAILED || why == NOH_WHY_KILLED));
-}
-
-// One more restart: fails if that is one too many for the time.
-static void count_restart(struct noh_supervision *self, const struct place *place,
-			  const char *reason)
-{
-	const struct plan *plan = self->plan;
-	int64_t now_ms = noh_now_ms();
-	int64_t *oldest_ms = plan->max_restarts
-				     ? &self->restarted_ms[self->restarts % plan->max_restarts]
-				     : NULL;
-
-	if (!oldest_ms ||
-	    (self->restarts >= plan->max_restarts && now_ms - *oldest_ms <= plan->within_ms))
-		noh_fail("more than %u restarts within %lld ms, the last for %s: %s",
-			 plan->max_restarts, (long long)plan->within_ms, place_name(place), reason);
-	*oldest_ms = now_ms;
-	self->restarts++;
+	supervisor_note(&self->crashed_at, msg);
 }
 
 static void on_child_down(struct noh_supervision *self, const struct noh_down *msg)
 {
-	struct place *place = place_of(self, msg->who);
-	if (!place)
-		return;
-
-	if (!msg->restarting) { // gone for good
-		place->child = NOH_NOBODY;
-		return;
-	}
-	if (!comes_back(place, msg->why)) {
-		noh_stop(msg->who); // lets its place go
-		return;
-	}
-	count_restart(self, place, msg->reason);
-	noh_log(NOH_WARN, "restarts %s: %s", place_name(place),
-		*msg->reason ? msg->reason : "it ended");
-	noh_restart(msg->who, place->state);
+	struct place *place = children_find_handle(&self->children, msg->who);
+	if (place)
+		sequence_down(self, place, msg);
+	sequence_proceed(self);
 }
 
-NOH_ACTOR(noh_supervision, (noh_supervise_these, on_supervise_these), (noh_down, on_child_down));
-
-// ---- starting one
-
-noh_actor noh_supervise_list(const struct noh_supervisor *options, const struct noh_child *children)
+static void on_stop_deadline(struct noh_supervision *self, const struct noh_stop_deadline *msg)
 {
-	struct noh_supervisor whole = {0};
-	memcpy(&whole, options, options->size < sizeof(whole) ? options->size : sizeof(whole));
-	noh_actor supervisor =
-		noh_spawn_with(noh_supervision, (.name = whole.name ? whole.name : "supervisor"));
-	struct plan *plan = plan_create(&whole, children);
-	const struct noh_supervised *answer;
-
-	int err = noh_ask(supervisor, noh_supervise_these, INT64_MAX, &answer,
-			  .plan = {plan, plan_destroy});
-	for (size_t i = 0; !is_end(children); children = next_child(children), i++) {
-		noh_actor *ret_handle = whole_child(children).ret_handle;
-		if (ret_handle)
-			*ret_handle = err ? NOH_NOBODY : answer->children.at[i];
-	}
-	return err ? NOH_NOBODY : supervisor;
+	struct place *place = children_find_handle(&self->children, msg->child);
+	if (!place || place->state != PLACE_STOPPING)
+		return;
+	noh_kill(place->child);
+	place->timer = noh_after(KILL_AGAIN_MS, noh_stop_deadline, .child = place->child);
 }
+
+static void on_restart_due(struct noh_supervision *self, const struct noh_restart_due *msg)
+{
+	struct place *place = children_find_handle(&self->children, msg->child);
+	if (!place || place->state != PLACE_RESTING)
+		return;
+	place->timer = (noh_timer){0};
+	supervisor_work_add(self, (struct work){.kind = WORK_DUE, .place = place});
+	sequence_proceed(self);
+}
+
+// ---- shared by both kinds
+
+static void on_change(struct noh_supervision *self, const struct noh_change_supervisor *msg)
+{
+	supervisor_change_options(&self->options, msg);
+}
+
+void supervisor_change_options(struct noh_supervisor *options,
+			       const struct noh_change_supervisor *msg)
+{
+	const struct noh_supervisor *wanted = (const struct noh_supervisor *)msg->options.ptr;
+	char problem[PROBLEM_BYTES];
+
+	if (!wanted || !plan_check_options(wanted, problem)) {
+		noh_reply_error(-EINVAL, wanted ? problem : "no options");
+		return;
+	}
+	if ((options->strategy == NOH_DYNAMIC) != (wanted->strategy == NOH_DYNAMIC)) {
+		noh_reply_error(-EINVAL, "a supervisor is dynamic for life");
+		return;
+	}
+	const char *name = options->name;
+	*options = plan_whole_options(wanted);
+	plan_complete_options(options);
+	options->name = name;
+	noh_reply(noh_child_done);
+}
+
+enum noh_handled supervisor_unknown_logged(const struct noh_delivery *in, enum noh_handled handled)
+{
+	if (handled == NOH_NOT_UNDERSTOOD && in->id && in->id != noh_message_id(&noh_start_message))
+		noh_log(NOH_WARN, "drops a message that is not for a supervisor: %s",
+			in->type->name);
+	return handled;
+}
+
+NOH_ACTOR(noh_supervision, (noh_start, on_start), (noh_supervise_these, on_supervise_these),
+	  (noh_started, on_child_started), (noh_crashed, on_child_crashed),
+	  (noh_down, on_child_down), (noh_stop_deadline, on_stop_deadline),
+	  (noh_restart_due, on_restart_due), (noh_stopping, on_stopping),
+	  (noh_start_child, requests_start_child), (noh_restart_child, requests_restart_child),
+	  (noh_terminate_child, requests_terminate_child),
+	  (noh_delete_child, requests_delete_child), (noh_which_children, requests_which_children),
+	  (noh_count_children, requests_count_children),
+	  (noh_get_child_spec, requests_get_child_spec), (noh_change_supervisor, on_change));
+
+static enum noh_handled receive(void *state, const struct noh_delivery *in)
+{
+	return supervisor_unknown_logged(in, noh_supervision_receive(state, in));
+}
+
+const struct noh_actor_type noh_supervision_type = {.abi = NOH_ABI,
+						    .name = "supervisor",
+						    .state_size = sizeof(struct noh_supervision),
+						    .accepts = noh_supervision_accepts,
+						    .asks = noh_supervision_asks,
+						    .receive = receive};

@@ -13,17 +13,17 @@
 void parts_start(struct broker *broker)
 {
 	enum { DIRECTORY, JOURNAL, ROUTERS };
-	struct noh_child router = NOH_CHILD(router, (.broker = broker), .name = "router");
+	struct noh_child router = NOH_CHILD(router, (.broker = broker));
 	struct noh_child parts[ROUTERS + ROUTERS_MOST + 1] = {
-		[DIRECTORY] = NOH_CHILD(directory, (.broker = broker), .name = "directory",
-					.ret_handle = &broker->directory),
-		[JOURNAL] = NOH_CHILD(journal, (.broker = broker), .name = "journal",
-				      .ret_handle = &broker->journal),
+		[DIRECTORY] =
+			NOH_CHILD(directory, (.broker = broker), .ret_handle = &broker->directory),
+		[JOURNAL] = NOH_CHILD(journal, (.broker = broker), .ret_handle = &broker->journal),
 	};
 
 	broker->router_count = noh_workers() < ROUTERS_MOST ? noh_workers() : ROUTERS_MOST;
 	for (uint32_t i = 0; i < broker->router_count; i++) {
 		parts[ROUTERS + i] = router;
+		parts[ROUTERS + i].id = noh_format("router %u", i + 1);
 		parts[ROUTERS + i].ret_handle = &broker->routers[i];
 	}
 	noh_supervise_list(

@@ -1,0 +1,111 @@
+/* What supervisors report: one line for each end that should not have been. */
+#include "tests/actors/supervised.h"
+#include "tests/support/captured.h"
+#include "tests/support/seeds.h"
+
+static void describe(const void *state, char *text, size_t size)
+{
+	snprintf(text, size, "sum %d", (int)((const struct worker *)state)->sum);
+}
+
+static noh_actor crash_one(noh_actor inbox, enum noh_restart_kind kind, char **ret_text)
+{
+	noh_actor child;
+	noh_supervise((.name = "top"), WORKER_WITH(inbox, "a", (.sum = 3), .restart = kind,
+						   .describe = describe, .ret_handle = &child));
+	struct captured captured = captured_begin();
+	noh_send(child, fail, .reason = "told so");
+	noh_send(child, number, .value = 1);
+	noh_send(child, number, .value = 1);
+	noh_test_settle();
+	*ret_text = captured_end(captured);
+	return child;
+}
+
+Simulated(supervisor_report, tells_child_reason_message_queue_parents_and_state_in_one_line)
+{
+	char *text;
+	crash_one(noh_test_inbox(), NOH_PERMANENT, &text);
+
+	noh_check(captured_count(text, "\n") == 1);
+	noh_check(!strncmp(text, "error top@", 10));
+	noh_check(strstr(text, " child=worker@") && strstr(text, " id=\"a\""));
+	noh_check(
+		strstr(text, " during=run ended=failed code=0 reason=\"told so\" action=restart"));
+	noh_check(strstr(text, " message=fail queued=number,number parents=supervisor@"));
+	noh_check(strstr(text, ",root@") && strstr(text, " state=\"sum 3\""));
+	free(text);
+}
+
+Simulated(supervisor_report, comes_once_for_each_abnormal_end)
+{
+	for (int kind = NOH_PERMANENT; kind <= NOH_TEMPORARY; kind++) {
+		char *text;
+		crash_one(noh_test_inbox(), (enum noh_restart_kind)kind, &text);
+		noh_check(captured_count(text, "ended=failed") == 1);
+		noh_check(!!strstr(text, "action=restart") == (kind != NOH_TEMPORARY));
+		free(text);
+	}
+
+	noh_actor inbox = noh_test_inbox(), child;
+	noh_supervise((0), WORKER(inbox, "a", .ret_handle = &child));
+	struct captured captured = captured_begin();
+	noh_kill(child);
+	noh_test_settle();
+	char *text = captured_end(captured);
+	noh_check(captured_count(text, "ended=killed") == 1);
+	free(text);
+}
+
+Simulated(supervisor_report, does_not_come_for_normal_ends_of_temporary_children)
+{
+	noh_actor inbox = noh_test_inbox(), a, b, c;
+	noh_supervise((0), WORKER(inbox, "a", .restart = NOH_TEMPORARY, .ret_handle = &a),
+		      WORKER(inbox, "b", .restart = NOH_TRANSIENT, .ret_handle = &b),
+		      WORKER(inbox, "c", .ret_handle = &c));
+	struct captured captured = captured_begin();
+	noh_send(a, finish);
+	noh_send(b, finish);
+	noh_test_settle();
+	char *text = captured_end(captured);
+	noh_check(!*text);
+	free(text);
+
+	captured = captured_begin();
+	noh_send(c, finish); // permanent: not meant to end
+	noh_test_settle();
+	text = captured_end(captured);
+	noh_check(captured_count(text, "ended=normal") == 1 && captured_count(text, "\n") == 1);
+	free(text);
+}
+
+Simulated(supervisor_report, says_during_what_it_came)
+{
+	noh_actor inbox = noh_test_inbox(), supervisor;
+	struct captured captured = captured_begin();
+	noh_check(noh_supervisor_start(&supervisor, (0),
+				       WORKER_WITH(inbox, "a", (.at_start = FAILS))) == -ECANCELED);
+	supervisor = noh_supervise((0), WORKER_WITH(inbox, "b", (.stops_in_ms = -1)));
+	noh_end_life(supervisor);
+	noh_test_advance(5000);
+	char *text = captured_end(captured);
+
+	noh_check(captured_count(text, "id=\"a\" during=start ended=failed") == 1);
+	noh_check(captured_count(text, "id=\"b\" during=shutdown ended=killed") == 1);
+	free(text);
+}
+
+Simulated(supervisor_report, says_that_it_gives_up)
+{
+	noh_actor inbox = noh_test_inbox(), child;
+	noh_actor supervisor = noh_supervise((.max_restarts = NOH_NO_RESTARTS),
+					     WORKER(inbox, "a", .ret_handle = &child));
+	noh_monitor(supervisor, true);
+	struct captured captured = captured_begin();
+	make_fail(child);
+	char *text = captured_end(captured);
+	noh_check(captured_count(text, "ended=failed") == 1);
+	noh_check(strstr(text, "action=give-up"));
+	noh_check(strstr(text, "more than 0 restarts within 5000 ms, the last for a: told so"));
+	free(text);
+}
