@@ -13,6 +13,7 @@
 #include <noh/fiber.h>
 #include <noh/link.h>
 #include <noh/memory.h>
+#include <noh/pool.h>
 #include <noh/registry.h>
 #include <noh/run.h>
 #include <noh/shared.h>
