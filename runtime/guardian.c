@@ -66,21 +66,40 @@ void guardian_root_ends(struct noh_runtime *runtime)
 
 // ---- the guardian
 
-static void name_the_living(struct noh_runtime *runtime, struct slot *parent, uint32_t *named)
+// Who lives in a slot of this runtime. Read while it may run: only what does not change as long as
+// it lives, or is as good as before; of one that just ends it may be out of date.
+static const struct noh_actor_type *tenant(const struct noh_runtime *runtime, uint32_t index)
 {
-	for (uint32_t index = parent->extras ? parent->extras->youngest : 0;
-	     index && *named < NAMED_MOST; index = slot_table[index].elder) {
-		// Read while they may run: only the type, which does not change as long as they are
-		// our children.
-		const struct noh_actor_type *type =
-			(const struct noh_actor_type *)ck_pr_load_ptr(&slot_table[index].type);
-		runtime_log(runtime, NOH_ERROR, "%s@%u has not ended in time",
-			    type ? type->name : "?", index);
-		++*named;
-	}
+	const struct slot *slot = &slot_table[index];
+	if (ck_pr_load_ptr(&slot->runtime) != (const void *)runtime)
+		return NULL;
+	const struct noh_actor_type *type =
+		(const struct noh_actor_type *)ck_pr_load_ptr(&slot->type);
+	return type != &guardian_actor_type ? type : NULL;
 }
 
-// Those who keep the others from ending are deeper in the tree, or are nobody's children any more.
+// Names those who keep the others waiting: the living without living children.
+static void name_the_living(struct noh_runtime *runtime)
+{
+	uint32_t end = load_acquire_32(&slot_table_end), named = 0; // pairs with the table's growth
+	bool *is_parent = (bool *)must_allocate_zeroed(end);
+
+	for (uint32_t i = 1; i < end; i++)
+		if (tenant(runtime, i))
+			is_parent[handle_index(ck_pr_load_64(&slot_table[i].parent))] = true;
+	for (uint32_t i = 1; i < end; i++) {
+		const struct noh_actor_type *type = tenant(runtime, i);
+		if (type && !is_parent[i] && named++ < NAMED_MOST)
+			runtime_log(runtime, NOH_ERROR, "%s@%u has not ended in time", type->name,
+				    i);
+	}
+	if (named > NAMED_MOST)
+		runtime_log(runtime, NOH_ERROR, "and %u more have not ended in time",
+			    named - NAMED_MOST);
+	free(is_parent);
+}
+
+// They have ended already, or cannot before they return.
 static void name_the_running(struct noh_runtime *runtime)
 {
 	for (uint32_t i = 0; i < runtime->worker_count; i++) {
@@ -124,11 +143,10 @@ static void shut_down(struct worker *worker)
 bool guardian_alarm(struct worker *worker, struct slot *slot)
 {
 	struct noh_runtime *runtime = worker->runtime;
-	uint32_t named = 0;
 	if (slot->type != &guardian_actor_type)
 		return false;
 
-	name_the_living(runtime, slot, &named);
+	name_the_living(runtime);
 	name_the_running(runtime);
 	runtime->status = 1;
 	if (runtime->deadline_phase++ == 1) {
