@@ -1,5 +1,6 @@
 /* The log: one line at a time to the program's function or to stderr, prefixed with the actor and
- * the message in hand. */
+ * the message in hand. Those of actors are limited by number a second; the runtime's own, which are
+ * few, always go out. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include "runtime/post.h"
 #include "runtime/trace.h"
 
-enum { LINE_BYTES = 1024 };
+enum { LINE_BYTES = 1024, NS_A_SECOND = 1000 * 1000 * 1000 };
 
 static const char *const level_names[] = {"?", "debug", "info", "warn", "error"};
 
@@ -52,6 +53,35 @@ static void write_line(enum noh_level level, const char *line)
 		return;
 }
 
+// ---- the limit
+
+// False: the line is left out, and counted.
+static bool is_room(struct noh_runtime *runtime)
+{
+	uint64_t second = (uint32_t)(runtime_now_ns(runtime) / NS_A_SECOND);
+
+	for (;;) {
+		uint64_t word = ck_pr_load_64(&runtime->logged);
+		uint64_t lines = word >> 32 == second ? (uint32_t)word : 0;
+		if (lines >= runtime->log_lines) {
+			ck_pr_inc_32(&runtime->log_left_out);
+			return false;
+		}
+		if (swap_if_64(&runtime->logged, word, second << 32 | (lines + 1)))
+			return true;
+	}
+}
+
+void runtime_log_left_out(struct noh_runtime *runtime)
+{
+	uint32_t count = ck_pr_load_32(&runtime->log_left_out);
+	if (count && (count = ck_pr_fas_32(&runtime->log_left_out, 0)))
+		runtime_log(runtime, runtime->log_level > NOH_WARN ? runtime->log_level : NOH_WARN,
+			    "%u lines left out", count);
+}
+
+// ---- a line
+
 static void log_line(struct noh_runtime *runtime, enum noh_level level, const struct worker *worker,
 		     const char *format, va_list arguments)
 {
@@ -60,6 +90,11 @@ static void log_line(struct noh_runtime *runtime, enum noh_level level, const st
 		level = NOH_ERROR;
 	if (level < (runtime ? runtime->log_level : NOH_WARN))
 		return;
+	if (worker) {
+		if (!is_room(runtime))
+			return;
+		runtime_log_left_out(runtime);
+	}
 
 	size_t length = append_origin(line, 0, worker);
 	vsnprintf(line + length, sizeof(line) - length, format, arguments);

@@ -110,6 +110,7 @@ static struct stage *stage_here(void)
 	stage->runtime.seams = &no_seams;
 	stage->runtime.clock = &clock_monotonic;
 	stage->runtime.log_level = NOH_WARN;
+	stage->runtime.log_lines = UINT32_MAX;
 	stage->runtime.ended = 1; // so that nobody is spawned
 	stage->worker.runtime = &stage->runtime;
 	stage->worker.running = &stage->slot;

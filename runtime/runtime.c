@@ -17,7 +17,7 @@
 #include "runtime/watchdog.h"
 #include "runtime/worker.h"
 
-enum { DEFAULT_BUDGET = 128, DEFAULT_SHUTDOWN_MS = 4000 };
+enum { DEFAULT_BUDGET = 128, DEFAULT_SHUTDOWN_MS = 4000, DEFAULT_LOG_LINES = 1000 };
 
 uint64_t runtime_now_ns(struct noh_runtime *runtime)
 {
@@ -51,6 +51,7 @@ static void take_options(struct noh_runtime *runtime, const struct noh_options *
 	runtime->log_level = options->log_level ? options->log_level : NOH_WARN;
 	runtime->log = options->log;
 	runtime->log_argument = options->log_argument;
+	runtime->log_lines = options->log_lines ? options->log_lines : DEFAULT_LOG_LINES;
 	runtime->shutdown_ms =
 		options->shutdown_ms > 0 ? options->shutdown_ms : DEFAULT_SHUTDOWN_MS;
 	runtime->seed = options->seed ? options->seed : random_fresh_seed();
@@ -157,6 +158,7 @@ int runtime_run(struct noh_runtime *runtime, int (*function)(void *), void *argu
 
 	thread_asks_finish();
 	int status = runtime->status;
+	runtime_log_left_out(runtime);
 	destroy(runtime);
 	return status;
 }

@@ -28,6 +28,7 @@ struct noh_runtime {
 	enum noh_level log_level;
 	noh_log_fn log;
 	void *log_argument;
+	uint32_t log_lines; // in a second, at most
 	int64_t shutdown_ms;
 	uint64_t seed;
 	uint64_t guardian; // handle: the root of the tree; never dies before the runtime
@@ -55,6 +56,8 @@ struct noh_runtime {
 	int status;          // of the root
 	uint64_t subscriber; // of dead letters
 	uint64_t dead_letters_outside; // counted by plain threads
+	uint64_t logged;               // the second << 32 | lines in it
+	uint32_t log_left_out;         // lines; not told yet
 	uint32_t deadline_phase;       // 1: the tree is to end in time; 2: it has been killed; the
 				       // guardian's
 	uint64_t root, waiter;         // handles: the root, and who is in noh_wait_for_stop()
@@ -86,6 +89,9 @@ uint64_t runtime_now_ns(struct noh_runtime *runtime);
 /* Any thread. A line to the runtime's log about nobody in particular; NULL: to stderr. */
 void runtime_log(struct noh_runtime *runtime, enum noh_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Any thread. Says how many lines were left out of the log, if any were. */
+void runtime_log_left_out(struct noh_runtime *runtime);
 
 /* Logs "CALL: not inside an actor" and ends the process: the program is wrong. */
 _Noreturn void outside(const char *call);

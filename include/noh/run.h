@@ -24,6 +24,7 @@ struct noh_options {
 	void *log_argument;
 	int64_t shutdown_ms; // what the tree has to end in order: 4000
 	uint64_t seed;       // of the runtime's random choices
+	uint32_t log_lines;  // of noh_log() that go out in a second: 1000; the others are counted
 };
 
 /* Runs `function(argument)` as the root, a fiber, on a new runtime: the caller's thread becomes
@@ -60,7 +61,8 @@ void noh_thread_leave(struct noh_runtime *runtime);
  * once it is gone, "main" for nobody. Lives as long as a message. Handlers, fibers. */
 const char *noh_name(noh_actor who);
 
-/* One line to the runtime's log, prefixed with the actor and the message in hand. Any thread. */
+/* One line to the runtime's log, prefixed with the actor and the message in hand. Any thread. Those
+ * beyond noh_options.log_lines in a second are left out, and a line says how many. */
 void noh_log(enum noh_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 NOH_END
