@@ -1,5 +1,6 @@
 /* The table of all workloads. */
 #include "bench/conversations.h"
+#include "bench/fibers.h"
 #include "bench/lives.h"
 #include "bench/sleeps.h"
 #include "bench/streams.h"
@@ -26,6 +27,10 @@ const struct workload workloads[] = {
 	 "actors sleep 1 to 1000 ms, once each: processor time, and how late they wake"},
 	{"cancel", "timer", 10000000, false, run_cancel,
 	 "1 actor sets timers and cancels them, 50 at a time"},
+	{"fibers", "message", 20000000, false, run_fibers,
+	 "2 fibers throw a ball to and fro: a message, and a switch between two stacks"},
+	{"waiting", "fiber", 100000, false, run_waiting,
+	 "fibers that got one message and wait for the next: their memory"},
 };
 
 const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
