@@ -2,8 +2,6 @@
  * sanitizers. */
 #include "runtime/context.h"
 
-#include <assert.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #ifdef NOH_CONTEXT_UCONTEXT
@@ -22,24 +20,10 @@
 // wrong stack: everything in this file that runs there is exempt.
 #define UNSEEN __attribute__((no_sanitize_address, no_sanitize_thread))
 
-// What the side that leaves tells the side that goes on. It lies on the stack of the first, which
-// is whole until the second has landed.
-struct crossing {
-	struct context *from;
-	struct context *to;
-	bool is_last;
-};
-
 static void begin(struct crossing *crossing, void *resume_from);
 
 #ifndef NOH_CONTEXT_UCONTEXT
 
-// As in libboost_context, whose own header is C++.
-struct transfer {
-	void *resume_from;
-	void *data;
-};
-struct transfer jump_fcontext(void *resume, void *data);
 void *make_fcontext(void *stack_top, size_t stack_size, void (*entry)(struct transfer));
 
 UNSEEN static void enter(struct transfer transfer)
@@ -197,7 +181,7 @@ void context_init(struct context *context, void *stack_low, size_t stack_size,
 	};
 }
 
-UNSEEN void context_switch(struct context *from, struct context *to)
+UNSEEN void context_switch_seen(struct context *from, struct context *to)
 {
 	struct crossing crossing = {.from = from, .to = to, .is_last = false};
 

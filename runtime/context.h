@@ -3,6 +3,8 @@
 #ifndef NOH_RUNTIME_CONTEXT_H
 #define NOH_RUNTIME_CONTEXT_H
 
+#include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,9 +55,46 @@ struct context {
 void context_init(struct context *context, void *stack_low, size_t stack_size,
 		  void (*entry)(void *argument), void *argument);
 
+// ---- how a switch is told to the other side
+
+// It lies on the stack of the side that leaves, which is whole until the other has landed.
+struct crossing {
+	struct context *from;
+	struct context *to;
+	bool is_last;
+};
+
+#ifndef NOH_CONTEXT_UCONTEXT
+// As in libboost_context, whose own header is C++.
+struct transfer {
+	void *resume_from;
+	void *data;
+};
+struct transfer jump_fcontext(void *resume, void *data);
+#endif
+
+void context_switch_seen(struct context *from, struct context *to);
+
 /* Saves the running side into `from` and goes on in `to`. Returns when somebody switches back to
  * `from`, maybe on another thread. */
-void context_switch(struct context *from, struct context *to);
+static inline __attribute__((always_inline)) void context_switch(struct context *from,
+								 struct context *to)
+{
+#if defined(NOH_CONTEXT_UCONTEXT) || defined(CONTEXT_ASAN) || defined(CONTEXT_TSAN)
+	context_switch_seen(from, to);
+#else
+	// Inline, and so should be those that call it: a processor predicts returns by the calls
+	// before them, and behind a switch those were another stack's. Each return that is left
+	// costs as much as the switch itself.
+	struct crossing crossing = {.from = from, .to = to};
+	assert(to->resume && "going on in a context that runs, or is over");
+	struct transfer transfer = jump_fcontext(to->resume, &crossing);
+
+	const struct crossing *latest = (const struct crossing *)transfer.data;
+	latest->to->resume = NULL;
+	latest->from->resume = latest->is_last ? NULL : transfer.resume_from;
+#endif
+}
 
 /* The last switch out of `from`, which never runs again. Once `to` goes on, `from` is forgotten,
  * and it and its stack may be reused. */

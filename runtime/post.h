@@ -163,6 +163,16 @@ static inline bool is_from_user(const struct envelope *envelope)
 	return post_kind(envelope) == POST_MESSAGE || post_kind(envelope) == POST_SHARED;
 }
 
+/* The same for an actor that is pinned to this worker. */
+static inline bool pinned_runs_next(struct worker *worker, struct slot *slot)
+{
+	if (ck_pr_load_ptr(&slot->runtime) != worker->runs_at_once ||
+	    slot->home != (int16_t)worker->index || worker->home_next)
+		return false;
+	worker->home_next = slot;
+	return true;
+}
+
 /* Any thread. Puts an envelope, filled in, into the mailbox and makes the receiver run. */
 static inline void post(struct slot *slot, struct envelope *envelope)
 {

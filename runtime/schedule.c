@@ -202,7 +202,9 @@ static void schedule_pinned(struct worker *worker, struct slot *slot)
 	struct noh_runtime *runtime = slot->runtime;
 	struct worker *home = runtime->workers[slot->home];
 	if (worker == home) {
-		slot_list_push(&worker->home_local, slot);
+		if (worker->home_next)
+			slot_list_push(&worker->home_local, worker->home_next);
+		worker->home_next = slot;
 		return;
 	}
 	shared_queue_push(&home->home, slot);
@@ -339,6 +341,10 @@ static struct slot *take_home(struct worker *worker)
 	// By turns, since fibers that keep each other busy would keep those out that are woken from
 	// elsewhere.
 	struct slot *slot = worker->tick % 4 ? NULL : shared_queue_take(&worker->home);
+	if (worker->home_next) {
+		slot_list_push(&worker->home_local, worker->home_next);
+		worker->home_next = NULL;
+	}
 	if (!slot)
 		slot = slot_list_take(&worker->home_local);
 	return slot ? slot : shared_queue_take(&worker->home);
@@ -473,7 +479,7 @@ struct slot *find_work(struct worker *worker)
 static bool is_work_anywhere(struct worker *worker)
 {
 	return is_work_to_share(worker) || ck_pr_load_ptr(&worker->next) ||
-	       shared_queue_count(&worker->home) || worker->home_local.first ||
+	       shared_queue_count(&worker->home) || worker->home_next || worker->home_local.first ||
 	       ck_pr_load_32(&worker->runtime->ended);
 }
 

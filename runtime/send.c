@@ -88,7 +88,8 @@ int send_marked(noh_actor to, const struct noh_message_type *type, const void *b
 
 static __attribute__((noinline)) int schedule_and_count(struct worker *worker, struct slot *slot)
 {
-	schedule(slot);
+	if (!pinned_runs_next(worker, slot))
+		schedule(slot);
 	count_send(worker, slot);
 	return 0;
 }

@@ -77,7 +77,8 @@ struct worker {
 	bool messages_are_short; // to handle one costs less than to pass it to another processor
 
 	// Queues that only this worker touches.
-	struct slot_list home_local; // pinned actors that it woke itself
+	struct slot *home_next;      // the pinned actor that it woke last
+	struct slot_list home_local; // other pinned actors that it woke itself, or had their turn
 	struct slot_list throttled;
 	struct slot_cache slots;
 	struct random random;
@@ -120,11 +121,19 @@ void worker_run(struct worker *worker);
 void schedule(struct slot *slot);
 /* The worker's own thread: puts a slot that has just had its turn back into the queue. */
 void reschedule(struct worker *worker, struct slot *slot);
-/* The worker's own thread. The actor woken last, if it is its turn. */
+/* The worker's own thread. The actor woken last, or else the pinned one, if it is its turn. */
 static inline struct slot *take_next_soon(struct worker *worker)
 {
-	if (worker->next_runs <= 0 || !ck_pr_load_ptr(&worker->next))
+	if (worker->next_runs <= 0)
 		return NULL;
+	if (!ck_pr_load_ptr(&worker->next)) {
+		struct slot *pinned = worker->home_next;
+		if (!pinned)
+			return NULL;
+		worker->home_next = NULL;
+		worker->next_runs--;
+		return pinned;
+	}
 	worker->next_runs--;
 	return (struct slot *)exchange(&worker->next, NULL); // pairs with steal_next()
 }
