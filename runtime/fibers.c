@@ -1,13 +1,12 @@
 /*
  * Fibers: a fiber runs on its own stack, within the turn of its slot, and switches back to the
- * worker's loop to wait. All mail is looked at by the turn, on the worker's stack: the fiber says
- * what it waits for, the turn resumes it when that has come. Mail that it does not want is saved,
- * in order, and looked at first by its next wait.
+ * worker's loop to wait. It says what it waits for, and the turn resumes it when that has come.
+ * Mail that it does not want is saved, in order, and looked at first by its next wait.
  *
  * What a fiber was lent since its last noh_receive() is held in a list of envelopes, and given back
  * by the next one.
  */
-#include "runtime/fibers.h"
+#include "runtime/fiber.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,39 +26,7 @@
 #include "runtime/turn.h"
 #include "runtime/watches.h"
 
-enum fiber_state {
-	FIBER_RUNS,
-	FIBER_RECEIVES,
-	FIBER_ASKS,
-	FIBER_SLEEPS,
-	FIBER_YIELDS,
-	FIBER_RETURNED,
-	FIBER_FAILED
-};
-
-struct fiber {
-	struct context context;
-	struct fiber_stack *stack;
-	struct slot *slot;
-	enum fiber_state state;
-	bool has_thrown; // in C++: how it failed is in the worker
-
-	// What it waits for.
-	const struct noh_message_type *const *types; // a list that ends with NULL; empty: any
-	struct gather *gather;
-	uint64_t deadline_ns; // UINT64_MAX: none
-	bool only_looks;
-
-	// What it got.
-	const struct noh_delivery *got; // NULL: time is up
-	struct noh_delivery delivery;
-	const char *problem; // what was said beside the error of the last ask
-
-	// What it was lent.
-	struct envelope *hand; // the message received last
-	struct envelope *lent; // all, newest first, through `next`
-	struct scratch scratch;
-};
+enum { LENT_MOST = 1000 };
 
 // ---- switching
 
@@ -89,33 +56,60 @@ static void run_fiber(void *argument)
 	context_leave(&fiber->context, &worker_here()->loop);
 }
 
-static void resume(struct worker *worker, struct slot *slot)
+static void is_over(struct worker *worker, struct slot *slot, const struct fiber *fiber)
+{
+	if (fiber->state == FIBER_FAILED)
+		turn_fail(worker, slot, worker->failure);
+	else if (worker->end_asked)
+		turn_end_as_asked(worker, slot);
+	else
+		life_end(worker, slot, NOH_WHY_NORMAL, 0, NULL);
+}
+
+static inline __attribute__((always_inline)) void go_on_with(struct worker *worker,
+							     struct slot *slot)
 {
 	struct fiber *fiber = slot->extras->fiber;
 
 	fiber->state = FIBER_RUNS;
 	fiber->deadline_ns = UINT64_MAX;
-	fiber->only_looks = false;
+	slot->flags &= (uint16_t)~SLOT_LOOKS;
 	worker->fiber = fiber;
 	worker->hand = fiber->hand;
 	context_switch(&worker->loop, &fiber->context);
 	worker->fiber = NULL;
 
-	if (fiber->state == FIBER_FAILED)
-		turn_fail(worker, slot, worker->failure);
-	else if (worker->end_asked)
-		turn_end_as_asked(worker, slot);
-	else if (fiber->state == FIBER_RETURNED)
-		life_end(worker, slot, NOH_WHY_NORMAL, 0, NULL);
+	if (__builtin_expect(fiber->state >= FIBER_RETURNED || worker->end_asked, 0))
+		is_over(worker, slot, fiber);
 	worker->hand = NULL;
 }
 
-// On the fiber's stack: goes back to the worker's loop until something resumes it.
-static void wait(struct fiber *fiber, enum fiber_state state)
+static void resume(struct worker *worker, struct slot *slot)
+{
+	go_on_with(worker, slot);
+}
+
+void fiber_must_not_wait(void)
+{
+	noh_fail("the predicate of a noh_receive_if() must not wait");
+}
+
+void fiber_let_others_run(struct fiber *fiber)
 {
 	struct worker *worker = worker_here();
-	fiber->state = state;
-	context_switch(&fiber->context, &worker->loop);
+
+	// The turn ends before it sees this, so everybody else who is runnable comes first.
+	post_control(worker->self, CONTROL_WAKE, worker->self, NULL, 0);
+	end_turn_soon(worker);
+	fiber_wait(fiber, FIBER_YIELDS);
+}
+
+struct fiber *running_fiber(const char *call)
+{
+	struct worker *worker = worker_of_call(call);
+	if (!worker->fiber)
+		noh_fail("%s in a handler would stop its worker: it is for fibers", call);
+	return worker->fiber;
 }
 
 // ---- beginning and end
@@ -132,27 +126,55 @@ void fiber_create(struct worker *worker, struct slot *slot)
 	}
 
 	// From here on it stays with this thread, whose thread-locals its frames may hold addresses
-	// of.
-	slot->home = (int16_t)worker->index;
+	// of, unless its author says that they do not.
+	if (!slot->type->limits.migrates)
+		slot->home = (int16_t)worker->index;
 	context_init(&fiber->context, fiber->stack->low, fiber->stack->size, run_fiber, fiber);
 	resume(worker, slot);
 }
 
-static void give_back_lent(struct fiber *fiber)
+void fiber_give_back_lent(struct fiber *fiber)
 {
-	struct envelope *envelope;
+	struct envelope *hand = fiber->hand, *envelope;
 
-	if (fiber->hand && post_kind(fiber->hand) == POST_MESSAGE && fiber->hand->ask)
-		post_answer_error(fiber->hand->sender, fiber->hand->ask, -ENODATA,
-				  "received without an answer");
-	fiber->hand = NULL;
+	if (hand) {
+		if (__builtin_expect(hand->ask != 0, 0) && post_kind(hand) == POST_MESSAGE)
+			post_answer_error(hand->sender, hand->ask, -ENODATA,
+					  "received without an answer");
+		fiber->hand = NULL;
+	}
 	while ((envelope = fiber->lent)) {
 		fiber->lent = envelope->next;
 		envelope_release(envelope);
 		envelope_free(envelope);
 	}
+	fiber->lent_count = 0;
 	if (fiber->scratch.used)
 		scratch_clear(&fiber->scratch);
+}
+
+static void answer_that_it_ended(struct envelope *request)
+{
+	if (post_kind(request) != POST_MESSAGE || !request->ask)
+		return;
+	post_answer_error(request->sender, request->ask, -ECONNRESET, "ended before it answered");
+	request->ask = 0;
+}
+
+static bool is_this(const struct envelope *envelope, const void *wanted)
+{
+	return envelope == wanted;
+}
+
+static void drop_examined(struct fiber *fiber)
+{
+	// A message whose predicate failed is lost, as one whose handler fails.
+	struct envelope *envelope = saved_take_wanted(fiber->slot, is_this, fiber->examined);
+	fiber->examined = NULL;
+	marks_clear(envelope);
+	answer_that_it_ended(envelope);
+	envelope_release(envelope);
+	envelope_free(envelope);
 }
 
 void fiber_destroy(struct worker *worker, struct slot *slot)
@@ -167,15 +189,16 @@ void fiber_destroy(struct worker *worker, struct slot *slot)
 			context_abandon(&fiber->context);
 		stack_cache_give(&worker->stacks, fiber->stack);
 	}
-	if (fiber->hand && post_kind(fiber->hand) == POST_MESSAGE && fiber->hand->ask) {
-		post_answer_error(fiber->hand->sender, fiber->hand->ask, -ECONNRESET,
-				  "ended before it answered");
-		fiber->hand->ask = 0;
-	}
-	give_back_lent(fiber);
+	if (fiber->hand)
+		answer_that_it_ended(fiber->hand);
+	fiber_give_back_lent(fiber);
+	if (fiber->examined)
+		drop_examined(fiber);
 	scratch_finish(&fiber->scratch);
+	free(fiber->looked);
 	free(fiber);
 	slot->extras->fiber = NULL;
+	slot->flags &= (uint16_t)~SLOT_LOOKS;
 }
 
 void fiber_stop_asked(struct worker *worker, struct slot *slot)
@@ -186,22 +209,7 @@ void fiber_stop_asked(struct worker *worker, struct slot *slot)
 
 // ---- what has come
 
-static bool is_wanted(const struct envelope *envelope, const void *argument)
-{
-	const struct fiber *fiber = (const struct fiber *)argument;
-	if (post_kind(envelope) == POST_ANSWER)
-		return false;
-	if (!fiber->types[0])
-		return true;
-	for (const struct noh_message_type *const *type = fiber->types; *type; type++)
-		if (noh_message_id(*type) == post_id(envelope))
-			return true;
-	return false;
-}
-
-// Looked at when the fiber gets it, however long it was saved: a timer may have been cancelled, a
-// connection closed, a monitor ended.
-static bool is_still_valid(struct fiber *fiber, struct envelope *envelope)
+bool fiber_admits(struct fiber *fiber, struct envelope *envelope)
 {
 	if (envelope->type & POST_MARKS)
 		return marks_take(fiber->slot->runtime, fiber->slot, envelope);
@@ -217,26 +225,43 @@ static bool is_still_valid(struct fiber *fiber, struct envelope *envelope)
 	return gate->ops->admit(gate, envelope->body);
 }
 
-// False: it is not valid any more, and gone.
-static bool lend(struct fiber *fiber, struct envelope *envelope)
+void fiber_keep_lent(struct fiber *fiber, struct envelope *envelope)
 {
-	if (!is_still_valid(fiber, envelope)) {
-		envelope_release(envelope);
-		envelope_free(envelope);
-		return false;
-	}
 	envelope->next = fiber->lent;
 	fiber->lent = envelope;
-	return true;
+	if (++fiber->lent_count <= LENT_MOST || fiber->has_pinned)
+		return;
+	fiber->has_pinned = true;
+	noh_log(NOH_WARN,
+		"has been lent more than %d messages, which live until its next noh_receive()",
+		LENT_MOST);
 }
 
-static const struct noh_delivery *receive_envelope(struct fiber *fiber, struct envelope *envelope)
+void fiber_save_unwanted(struct fiber *fiber, struct envelope *envelope)
 {
-	uint32_t id = post_id(envelope);
-	fiber->hand = envelope;
-	fiber->delivery = (struct noh_delivery){
-		.id = id, .type = &message_info(id)->type, .body = envelope->body};
-	return &fiber->delivery;
+	saved_keep(fiber->slot, envelope);
+	if (fiber->looking && fiber->state == FIBER_RECEIVES)
+		fiber->looking->upto = fiber->slot->saved;
+}
+
+static inline bool is_wanted(const struct fiber *fiber, const struct envelope *envelope)
+{
+	return fiber->state == FIBER_RECEIVES &&
+	       (envelope->type == fiber->wanted_id ||
+		(fiber->is_wanted && fiber->is_wanted(envelope, fiber->argument)));
+}
+
+static void unwanted(struct worker *worker, struct fiber *fiber, struct envelope *envelope)
+{
+	bool closes_circle = fiber->state == FIBER_ASKS && envelope->type & POST_WAITED;
+
+	fiber_save_unwanted(fiber, envelope);
+	if (closes_circle)
+		deadlock_look(worker, fiber->slot);
+	if (fiber->state != FIBER_RECEIVES || !fiber->examines)
+		return;
+	fiber->got = NULL;
+	resume(worker, fiber->slot);
 }
 
 static void take_answer(struct worker *worker, struct slot *slot, struct envelope *envelope)
@@ -251,7 +276,7 @@ static void take_answer(struct worker *worker, struct slot *slot, struct envelop
 		return;
 	}
 	envelope = saved_detach(slot, envelope);
-	lend(fiber, envelope);
+	fiber_keep_lent(fiber, envelope);
 	if (gather_take(slot, fiber->gather, outcome.tag, outcome.err, outcome.text,
 			in.body ? envelope->body : NULL))
 		resume(worker, slot);
@@ -275,16 +300,13 @@ void fiber_offer(struct worker *worker, struct slot *slot, struct envelope *enve
 	}
 
 	worker->statistics.messages++;
-	envelope = saved_detach(slot, envelope);
-	if (fiber->state != FIBER_RECEIVES || !is_wanted(envelope, fiber)) {
-		saved_add(slot, envelope);
-		if (fiber->state == FIBER_ASKS && envelope->type & POST_WAITED)
-			deadlock_look(worker, slot);
-		return;
-	}
-	if (lend(fiber, envelope)) {
-		fiber->got = receive_envelope(fiber, envelope);
+	if (!is_wanted(fiber, envelope)) {
+		unwanted(worker, fiber, envelope);
+	} else if (fiber_admits(fiber, envelope)) {
+		fiber->got = saved_detach(slot, envelope);
 		resume(worker, slot);
+	} else {
+		envelope_release(envelope);
 	}
 }
 
@@ -300,11 +322,17 @@ struct envelope *fiber_hand(const struct slot *slot)
 	return slot->extras->fiber->hand;
 }
 
-bool fiber_only_looks(const struct slot *slot)
+void fiber_offer_message(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
-	const struct fiber *fiber = slot->extras ? slot->extras->fiber : NULL;
-	return fiber && slot_state(slot) == SLOT_ALIVE && fiber->state == FIBER_RECEIVES &&
-	       fiber->only_looks;
+	struct fiber *fiber = slot->extras->fiber;
+
+	worker->statistics.messages++;
+	if (!is_wanted(fiber, envelope)) {
+		unwanted(worker, fiber, envelope);
+		return;
+	}
+	fiber->got = fiber_take(fiber, envelope);
+	go_on_with(worker, slot);
 }
 
 void fiber_saw_nothing(struct worker *worker, struct slot *slot)
@@ -342,78 +370,21 @@ void fiber_ask_over(struct worker *worker, struct slot *slot, const struct noh_o
 
 // ---- what a fiber calls
 
-static struct fiber *running_fiber(const char *call)
-{
-	struct worker *worker = worker_of_call(call);
-	if (!worker->fiber)
-		noh_fail("%s in a handler would stop its worker: it is for fibers", call);
-	return worker->fiber;
-}
-
-static void wait_until(struct fiber *fiber, enum fiber_state state, int64_t within_ms)
-{
-	if (within_ms >= 0) {
-		struct worker *worker = worker_here();
-		fiber->deadline_ns = clock_after_ms(runtime_now_ns(worker->runtime), within_ms);
-		asks_alarm_at(worker, fiber->slot, fiber->deadline_ns);
-	}
-	wait(fiber, state);
-}
-
-static void let_others_run(struct fiber *fiber)
-{
-	struct worker *worker = worker_here();
-
-	// The turn ends before it sees this, so everybody else who is runnable comes first.
-	post_control(worker->self, CONTROL_WAKE, worker->self, NULL, 0);
-	end_turn_soon(worker);
-	wait(fiber, FIBER_YIELDS);
-}
-
-const struct noh_delivery *noh_receive_types(int64_t within_ms,
-					     const struct noh_message_type *const *types)
-{
-	struct fiber *fiber = running_fiber("noh_receive");
-	struct envelope *envelope;
-
-	if (worker_here()->end_asked)
-		wait(fiber, FIBER_RECEIVES); // not resumed any more
-	give_back_lent(fiber);
-	worker_here()->hand = NULL;
-	if (worker_here()->credit <= worker_here()->floor)
-		let_others_run(fiber); // what is saved may be much
-	fiber->types = types;
-	while ((envelope = saved_take_wanted(fiber->slot, is_wanted, fiber))) {
-		worker_here()->credit--;
-		if (lend(fiber, envelope)) {
-			worker_here()->hand = envelope;
-			return receive_envelope(fiber, envelope);
-		}
-	}
-
-	fiber->only_looks = within_ms == 0;
-	wait_until(fiber, FIBER_RECEIVES, within_ms == 0 ? -1 : within_ms);
-	return fiber->got;
-}
-
-const void *noh_as_type(const struct noh_delivery *in, const struct noh_message_type *type)
-{
-	return in && noh_matches(in, type) ? in->body : NULL;
-}
-
 void noh_sleep(int64_t ms)
 {
-	wait_until(running_fiber("noh_sleep"), FIBER_SLEEPS, ms > 0 ? ms : 0);
+	struct fiber *fiber = running_fiber("noh_sleep");
+	fiber_wait_until(fiber, FIBER_SLEEPS,
+			 clock_after_ms(runtime_now_ns(worker_here()->runtime), ms > 0 ? ms : 0));
 }
 
 void noh_yield(void)
 {
-	let_others_run(running_fiber("noh_yield"));
+	fiber_let_others_run(running_fiber("noh_yield"));
 }
 
 void fiber_wait_for_wake(void)
 {
-	wait(running_fiber("noh_test_settle"), FIBER_YIELDS);
+	fiber_wait(running_fiber("noh_test_settle"), FIBER_YIELDS);
 }
 
 void fiber_gather(struct worker *worker, struct gather *gather)
@@ -421,7 +392,7 @@ void fiber_gather(struct worker *worker, struct gather *gather)
 	struct fiber *fiber = worker->fiber;
 
 	fiber->gather = gather;
-	wait(fiber, FIBER_ASKS);
+	fiber_wait(fiber, FIBER_ASKS);
 	fiber->gather = NULL;
 	if (gather->err)
 		fiber->problem = gather->text;

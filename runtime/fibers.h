@@ -17,16 +17,20 @@ void fiber_create(struct worker *worker, struct slot *slot);
  * its stack. */
 void fiber_destroy(struct worker *worker, struct slot *slot);
 
-/* A message has come: goes on with the fiber if it waits for this one, else saves it. */
+/* A message has come: goes on with the fiber if it waits for this one, else saves it. The first is
+ * for plain messages, the second for all others. */
+void fiber_offer_message(struct worker *worker, struct slot *slot, struct envelope *envelope);
 void fiber_offer(struct worker *worker, struct slot *slot, struct envelope *envelope);
 
 /* noh_stop() has come. */
 void fiber_stop_asked(struct worker *worker, struct slot *slot);
 
-/* True if the fiber waits only until all mail that is there now has been looked at. Then, when it
- * has: goes on with it. */
-bool fiber_only_looks(const struct slot *slot);
+/* Goes on with a fiber that waits only until all mail that is there now has been looked at
+ * (SLOT_LOOKS), when it has. */
 void fiber_saw_nothing(struct worker *worker, struct slot *slot);
+
+/* This one leaves its saved mail, and comes after `before` there; NULL: it was the oldest. */
+void fiber_loses_saved(struct slot *slot, const struct envelope *taken, struct envelope *before);
 
 /* Goes on with a fiber that had yielded. */
 void fiber_yielded(struct worker *worker, struct slot *slot);
@@ -44,6 +48,20 @@ struct envelope *fiber_hand(const struct slot *slot);
 
 /* The running fiber waits for the asks that it has opened. */
 void fiber_gather(struct worker *worker, struct gather *gather);
+
+/* Says whether this is what somebody waits for. Must not wait, fail or send: it runs on any stack.
+ */
+typedef bool (*envelope_wanted_fn)(const struct envelope *envelope, const void *argument);
+
+/* The running fiber waits for an envelope that `is_wanted`, of those saved and those to come, each
+ * asked about once; others are saved, in order. What it was lent stays lent, other than by
+ * noh_receive(). `within_ms` as there. Returns the envelope, which is the caller's: it says what
+ * becomes of it by one of the next two before the fiber waits again. NULL: time is up. */
+struct envelope *fiber_await(int64_t within_ms, envelope_wanted_fn is_wanted, const void *argument);
+
+/* The running fiber. It lives until the next noh_receive(). Or: it is done with. */
+void fiber_lend(struct envelope *envelope);
+void fiber_done_with(struct envelope *envelope);
 
 /* The running fiber waits until CONTROL_WAKE reaches it. */
 void fiber_wait_for_wake(void);

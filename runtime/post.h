@@ -29,10 +29,10 @@ enum post_request {
 // Between these and the kind: what is to be looked at before the message is handled. Users'
 // messages without any of it, the usual ones, have a type below POST_MARKED.
 enum post_mark {
-	POST_MARKED = 1 << 15,
+	POST_MARKED = 1 << 16,
 	POST_HELD = POST_MARKED, // asks for an answer, or holds what must be released
-	POST_EXPIRES = 1 << 16,  // `ask` is the deadline, by the receiver's clock
-	POST_TAKEN = 1 << 17,    // a down whose monitor has been ended with it
+	POST_EXPIRES = 1 << 17,  // `ask` is the deadline, by the receiver's clock
+	POST_TAKEN = 1 << 18,    // a down whose monitor has been ended with it
 	POST_MARKS = (1 << POST_SHIFT) - POST_EXPIRES // those that come off before
 };
 

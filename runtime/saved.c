@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "runtime/fibers.h"
+
 #include "runtime/shared.h"
 
 void saved_add(struct slot *slot, struct envelope *envelope)
@@ -50,9 +52,11 @@ void saved_keep(struct slot *slot, struct envelope *envelope)
 	saved_add(slot, saved_detach(slot, envelope));
 }
 
-static struct envelope *take_after(struct slot *slot, struct envelope *before)
+struct envelope *saved_take_after(struct slot *slot, struct envelope *before)
 {
 	struct envelope *envelope = before->next;
+	if (slot->flags & SLOT_FIBER)
+		fiber_loses_saved(slot, envelope, before == slot->saved ? NULL : before);
 	if (envelope == before)
 		slot->saved = NULL;
 	else if (envelope == slot->saved)
@@ -63,22 +67,30 @@ static struct envelope *take_after(struct slot *slot, struct envelope *before)
 
 struct envelope *saved_take(struct slot *slot)
 {
-	return slot->saved ? take_after(slot, slot->saved) : NULL;
+	return slot->saved ? saved_take_after(slot, slot->saved) : NULL;
+}
+
+struct envelope *saved_find(const struct slot *slot, struct envelope *after,
+			    bool (*is_wanted)(const struct envelope *, const void *),
+			    const void *argument)
+{
+	struct envelope *before = after ? after : slot->saved;
+	if (!before || after == slot->saved)
+		return NULL;
+	do {
+		if (is_wanted(before->next, argument))
+			return before;
+		before = before->next;
+	} while (before != slot->saved);
+	return NULL;
 }
 
 struct envelope *saved_take_wanted(struct slot *slot,
 				   bool (*is_wanted)(const struct envelope *, const void *),
 				   const void *argument)
 {
-	struct envelope *before = slot->saved;
-	if (!before)
-		return NULL;
-	do {
-		if (is_wanted(before->next, argument))
-			return take_after(slot, before);
-		before = before->next;
-	} while (before != slot->saved);
-	return NULL;
+	struct envelope *before = saved_find(slot, NULL, is_wanted, argument);
+	return before ? saved_take_after(slot, before) : NULL;
 }
 
 static bool is_caused(const struct envelope *envelope, const void *unused)

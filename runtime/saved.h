@@ -23,6 +23,14 @@ struct envelope *saved_take_wanted(struct slot *slot,
 				   bool (*is_wanted)(const struct envelope *, const void *),
 				   const void *argument);
 
+/* The one before the first that `is_wanted`, behind `after` (NULL: from the oldest on); or NULL. */
+struct envelope *saved_find(const struct slot *slot, struct envelope *after,
+			    bool (*is_wanted)(const struct envelope *, const void *),
+			    const void *argument);
+
+/* Takes out the one behind `before`; behind the newest is the oldest. */
+struct envelope *saved_take_after(struct slot *slot, struct envelope *before);
+
 /* Drops what the life that ends had caused: it is not for the next one. */
 void saved_drop_caused(struct slot *slot);
 

@@ -94,6 +94,7 @@ enum {
 	SLOT_ENDS_LATER = 1 << 8,   // noh_end_later(): `extras->ending` says how
 	SLOT_STAMPED = 1 << 9,      // noh_idle_after(): it is noted when a message comes
 	SLOT_TRAPS_EXITS = 1 << 10,
+	SLOT_LOOKS = 1 << 11, // a fiber that waits only until all mail has been looked at
 };
 
 // The process's table: one reserved range of addresses, made usable piece by piece.

@@ -389,14 +389,14 @@ static inline void plain_to_handler(struct worker *worker, struct slot *slot,
 
 static inline void one(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
-	// A user's message, for the tenant that lives here, which has handlers.
-	if (__builtin_expect(
-		    envelope->type < POST_MARKED &&
-			    envelope_generation(envelope) == ck_pr_load_32(&slot->generation) &&
-			    (slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED)) ==
-				    SLOT_ALIVE,
-		    1))
+	// A user's message, for the tenant that lives here.
+	bool usual = envelope->type < POST_MARKED &&
+		     envelope_generation(envelope) == ck_pr_load_32(&slot->generation);
+	int how = slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED);
+	if (__builtin_expect(usual && how == SLOT_ALIVE, 1))
 		plain_to_handler(worker, slot, envelope);
+	else if (usual && how == (SLOT_ALIVE | SLOT_FIBER))
+		fiber_offer_message(worker, slot, envelope);
 	else
 		other(worker, slot, envelope);
 }
@@ -450,7 +450,7 @@ static void leave_with_mail(struct worker *worker, struct slot *slot)
 {
 	// What ended the turn may have been its last message. (A fiber that only looks must be told
 	// that there is nothing, in its next turn.)
-	if (mailbox_seems_empty(&slot->out) && !slot->saved && !fiber_only_looks(slot)) {
+	if (mailbox_seems_empty(&slot->out) && !slot->saved && !(slot->flags & SLOT_LOOKS)) {
 		if (ck_pr_load_8(&slot->overloaded))
 			ck_pr_store_8(&slot->overloaded, 0);
 		if (mailbox_go_idle(&slot->in, &slot->out)) {
@@ -488,8 +488,7 @@ static inline __attribute__((always_inline)) void go_on(struct worker *worker, s
 						    ? saved_or_queued(worker, slot)
 						    : mailbox_take(&slot->in, &slot->out);
 		if (!envelope) {
-			if (__builtin_expect(slot->flags & SLOT_FIBER, 0) &&
-			    fiber_only_looks(slot)) {
+			if (__builtin_expect(slot->flags & SLOT_LOOKS, 0)) {
 				fiber_saw_nothing(worker, slot);
 				if (--worker->credit <= worker->floor && !grant_more(worker, slot))
 					break;

@@ -16,6 +16,14 @@ NOH_BEGIN
 const struct noh_delivery *noh_receive_types(int64_t within_ms,
 					     const struct noh_message_type *const *types);
 
+/* Waits for the first message about which `is_wanted(in, argument)` says so; others stay queued, in
+ * order: `in = noh_receive_if(1000, is_reply_to, &serial);` Otherwise as noh_receive(). Runs on the
+ * fiber, once a call for each message that is there or comes; it may fail, which loses the message
+ * that it was asked about, but must not wait. */
+typedef bool (*noh_wanted_fn)(const struct noh_delivery *in, const void *argument);
+const struct noh_delivery *noh_receive_if(int64_t within_ms, noh_wanted_fn is_wanted,
+					  const void *argument);
+
 /* The body if `in` is a message of this type, else NULL; `in` may be NULL. */
 #define noh_as(in, message) ((const struct message *)noh_as_type(in, &message##_message))
 const void *noh_as_type(const struct noh_delivery *in, const struct noh_message_type *type);

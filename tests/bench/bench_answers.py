@@ -9,9 +9,11 @@ import os
 import subprocess
 import sys
 
-WORKLOADS = ("pingpong pairs ring counting fanin forkjoin spawn skynet big idle timers cancel").split()
+WORKLOADS = ("pingpong pairs ring counting fanin forkjoin spawn skynet big idle timers cancel "
+             "fibers waiting").split()
 NUMBERS = ["n", "ns_per_op", "seconds", "peak_rss_bytes"]
-MORE = {"idle": ["bytes_per_actor"], "timers": ["cpu_seconds", "late_p50_us", "late_p99_us"]}
+MORE = {"idle": ["bytes_per_actor"], "waiting": ["bytes_per_fiber"],
+        "timers": ["cpu_seconds", "late_p50_us", "late_p99_us"]}
 WRONG = ["", "juggling", "ring --n 0", "ring --n 1e6", "ring --workers", "ring --speed 3",
          "ring ring", "counting --tokens 2", "ring --n 5 --tokens 6", "ring --workers -1"]
 OPERATIONS = 3000
