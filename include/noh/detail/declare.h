@@ -26,8 +26,15 @@
 
 // clang-format off
 #ifdef __cplusplus
+#ifdef __clang__ // it warns of messages without fields, whose size nobody here relies on
+#define NOH_BEGIN _Pragma("clang diagnostic push") \
+	_Pragma("clang diagnostic ignored \"-Wextern-c-compat\"") \
+	_Pragma("GCC visibility push(default)") extern "C" {
+#define NOH_END } _Pragma("GCC visibility pop") _Pragma("clang diagnostic pop")
+#else
 #define NOH_BEGIN _Pragma("GCC visibility push(default)") extern "C" {
 #define NOH_END } _Pragma("GCC visibility pop")
+#endif
 #define NOH_SHARED inline __attribute__((visibility("default")))
 #define NOH_OURS __attribute__((visibility("default")))
 template <typename T> const T *noh_address(const T &value) { return &value; }
