@@ -97,10 +97,12 @@ uint64_t asks_deadline(struct worker *worker)
 	return worker->within_ns ? worker->within_ns : UINT64_MAX;
 }
 
-// What it was given, but no longer than who waits for it.
+// What it was given, but no longer than who waits for it, unless it must be done in any case.
 static uint64_t deadline_within(int64_t within_ms, uint64_t now_ns, uint64_t limit_ns)
 {
 	uint64_t deadline_ns = within_ms > 0 ? clock_after_ms(now_ns, within_ms) : now_ns;
+	if (within_ms == NOH_FOREVER)
+		return deadline_ns;
 	return limit_ns != UINT64_MAX && (within_ms <= 0 || limit_ns < deadline_ns) ? limit_ns
 										    : deadline_ns;
 }
@@ -124,7 +126,7 @@ uint64_t asks_open(struct worker *worker, noh_actor to, const struct noh_message
 	ask->within_ns = limit_ns;
 	ask->deadline_ns = deadline_within(within_ms, now_ns, limit_ns);
 	asks_alarm_at(worker, slot, ask->deadline_ns);
-	if (limit_ns > now_ns)
+	if (limit_ns > now_ns || within_ms == NOH_FOREVER)
 		asks_send(to, worker->self, id,
 			  ask->request_id | (slot->flags & SLOT_FIBER ? POST_WAITED : 0),
 			  ask->deadline_ns, body);

@@ -13,8 +13,10 @@ NOH_BEGIN
  *
  * Who asks for the sake of a request in hand, not yet answered or taken by noh_reply_later(), waits
  * no longer than its asker: `within_ms` 0 takes what is left of that deadline, and more than that
- * is cut to it. The outcome of a noh_ask_later() is handled under the deadline that it was asked
- * under. Without a request, 0 is no time at all. */
+ * is cut to it; but NOH_FOREVER is not, for what must be done in any case. The outcome of a
+ * noh_ask_later() is handled under the deadline that it was asked under. Without a request, 0 is no
+ * time at all. */
+#define NOH_FOREVER INT64_MAX
 #define noh_ask(to, request, within_ms, ret_answer, ...) \
 	request##_ask(to, within_ms, ret_answer, NOH_VALUE(request, __VA_ARGS__))
 

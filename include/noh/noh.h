@@ -16,6 +16,7 @@
 #include <noh/pool.h>
 #include <noh/registry.h>
 #include <noh/run.h>
+#include <noh/scope.h>
 #include <noh/shared.h>
 #include <noh/supervisor.h>
 #include <noh/tcp.h>
