@@ -14,7 +14,7 @@ void postponed_add(struct slot *slot, struct envelope *envelope)
 {
 	struct extras *extras = extras_of(slot);
 
-	if (post_kind(envelope) == POST_DOWN)
+	if (post_kind(envelope) == POST_DOWN || post_kind(envelope) == POST_EXIT)
 		envelope->type |= POST_TAKEN;
 	if (extras->postponed) {
 		envelope->next = extras->postponed->next;

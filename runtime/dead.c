@@ -8,6 +8,7 @@
 #include <noh/noh.h>
 
 #include "runtime/asks.h"
+#include "runtime/bound.h"
 #include "runtime/deadlock.h"
 #include "runtime/extend.h"
 #include "runtime/marks.h"
@@ -79,6 +80,9 @@ void control_undelivered(struct envelope *envelope, uint64_t to)
 		pool_give(pool_class_of(restart->size), restart->state);
 		break;
 	}
+	case CONTROL_WANT_ROOM: // who sends to nobody finds room
+		post_control(envelope->sender, CONTROL_ROOM, to, NULL, 0);
+		break;
 	case CONTROL_ADOPT: // nobody is left to look after the child
 		post_ending(envelope->sender, ENDING_KILL);
 		break;
@@ -94,6 +98,9 @@ void control_undelivered(struct envelope *envelope, uint64_t to)
 	case CONTROL_SPAWN:  // a tenant's first envelope cannot come too late
 	case CONTROL_STARTED:
 	case CONTROL_WAKE:
+	case CONTROL_LANE:
+	case CONTROL_OVER:
+	case CONTROL_ROOM:
 	case CONTROL_STOP:
 	case CONTROL_UNWATCH:
 	case CONTROL_UNLINK:
@@ -106,6 +113,8 @@ void control_undelivered(struct envelope *envelope, uint64_t to)
 void dead_letter(struct noh_runtime *runtime, struct envelope *envelope, uint64_t to,
 		 const char *why)
 {
+	if (envelope->type & POST_COUNTED)
+		bound_taken(slot_of(to), envelope);
 	marks_clear(envelope);
 	switch (post_kind(envelope)) {
 	case POST_MESSAGE:

@@ -22,6 +22,7 @@
 #include "runtime/asks.h"
 #include "runtime/become.h"
 #include "runtime/birth.h"
+#include "runtime/bound.h"
 #include "runtime/crash.h"
 #include "runtime/dead.h"
 #include "runtime/extend.h"
@@ -101,6 +102,8 @@ void life_begin(struct worker *worker, struct slot *slot, struct envelope *envel
 		free((void *)spawn->more);
 	}
 	worker->self = slot_handle(slot);
+	if (slot->bounded)
+		bound_begin(slot);
 	if (__builtin_expect(slot->supervised, 0))
 		start_supervised(worker, slot);
 	else
@@ -164,7 +167,7 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 	if (slot->extras)
 		state_free(slot->type, slot->extras->next_state);
 	slot->home = ANY_WORKER;
-	ck_pr_store_8(&slot->overloaded, 0);
+	ck_pr_store_16(&slot->marks, 0);
 	slot->throttle_step = 0;
 	slot->flags = SLOT_FREE;
 	ck_pr_store_ptr(&slot->type, NULL);
@@ -175,6 +178,7 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 	if (slot->extras)
 		postponed_replay(worker, slot);
 	saved_dead(worker->runtime, slot, self, "ended before it was handled");
+	bound_end(slot, self);
 	struct extras *extras = slot->extras;
 	slot->extras = NULL;
 	if (extras && extras->attached)
@@ -210,6 +214,8 @@ static void start_again(struct worker *worker, struct slot *slot, void *state)
 		ck_pr_store_ptr(&slot->type, (void *)extras->born_as);
 	slot->flags &= (uint16_t)~SLOT_TRAPS_EXITS;
 	slot_set_state(slot, SLOT_ALIVE);
+	if (slot->bounded)
+		bound_begin(slot);
 	if (slot->supervised)
 		start_supervised(worker, slot);
 	else

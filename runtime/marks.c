@@ -1,8 +1,9 @@
-/* Marked messages: those that expire. */
+/* Marked messages: those that expire, and those that count against a bound. */
 #include "runtime/marks.h"
 
 #include <noh/noh.h>
 
+#include "runtime/bound.h"
 #include "runtime/dead.h"
 
 void marks_clear(struct envelope *envelope)
@@ -16,6 +17,8 @@ bool marks_take(struct noh_runtime *runtime, struct slot *slot, struct envelope 
 {
 	bool expired = envelope->type & POST_EXPIRES && envelope->ask < runtime_now_ns(runtime);
 
+	if (envelope->type & POST_COUNTED)
+		bound_taken(slot, envelope);
 	marks_clear(envelope);
 	if (expired)
 		dead_count(runtime, slot_handle(slot), envelope->sender,

@@ -64,6 +64,41 @@ size_t message_deep_size(const struct message_info *info, const void *body)
 	return padded(info->type.size) + size_behind(info, body);
 }
 
+static size_t weight_behind(const struct message_info *info, const void *body)
+{
+	size_t weight = 0;
+
+	for (const struct noh_field *field = info->type.fields; field->name; field++) {
+		size_t step = field_element_size(field);
+		struct elements each = field_elements(field, body);
+
+		if (field->shape == NOH_SHAPE_list)
+			weight += each.count * step;
+		if (is_flat(field))
+			continue;
+		for (const char *end = each.at + each.count * step; each.at < end;
+		     each.at += step) {
+			if (field->kind == NOH_KIND_message) {
+				weight += weight_behind(inner(field), each.at);
+			} else if (field->kind == NOH_KIND_str) {
+				noh_str text;
+				memcpy(&text, each.at, sizeof(text));
+				weight += text ? strlen(text) : 0;
+			} else if (field->kind == NOH_KIND_bytes) {
+				noh_bytes bytes;
+				memcpy(&bytes, each.at, sizeof(bytes));
+				weight += bytes.size;
+			}
+		}
+	}
+	return weight;
+}
+
+size_t message_deep_weight(const struct message_info *info, const void *body)
+{
+	return info->type.size + weight_behind(info, body);
+}
+
 static char *copy_string(char *at, char *room)
 {
 	noh_str text;

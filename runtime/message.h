@@ -66,6 +66,14 @@ static inline void message_copy_ends(void *block, const void *body, size_t size,
 	memcpy((char *)block + size - end, (const char *)body + size - end, end);
 }
 
+/* What a message takes altogether, also in the bytes that it shares. The same for a message and for
+ * its copy. */
+size_t message_deep_weight(const struct message_info *info, const void *body);
+static inline size_t message_weight(const struct message_info *info, const void *body)
+{
+	return info->flat ? info->type.size : message_deep_weight(info, body);
+}
+
 /* Makes a deep copy in `block`, which has message_size() bytes aligned to 8, and needs nothing of
  * the original. A NULL str becomes "". Bytes are retained, or copied if nobody owns them. Each
  * owned moves into the copy: the original must not drop it any more. */

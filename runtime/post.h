@@ -32,7 +32,8 @@ enum post_mark {
 	POST_MARKED = 1 << 16,
 	POST_HELD = POST_MARKED, // asks for an answer, or holds what must be released
 	POST_EXPIRES = 1 << 17,  // `ask` is the deadline, by the receiver's clock
-	POST_TAKEN = 1 << 18,    // a down whose monitor has been ended with it
+	POST_TAKEN = 1 << 18,    // a down or an exit that has ended its monitor or link
+	POST_COUNTED = 1 << 19,  // against the receiver's bound
 	POST_MARKS = (1 << POST_SHIFT) - POST_EXPIRES // those that come off before
 };
 
@@ -51,6 +52,10 @@ enum control {
 	CONTROL_RESTART,    // to a child that keeps its place: the new state
 	CONTROL_LET_GO,     // to a child that keeps its place: it will not be restarted
 	CONTROL_PROBE,      // struct probe *: is this fiber part of a cycle of asks?
+	CONTROL_LANE,       // a token: the next message of the lane
+	CONTROL_OVER,       // to a bounded actor that was sent too much: it fails
+	CONTROL_WANT_ROOM,  // to a bounded actor: `sender` waits for room; uint64_t, bytes
+	CONTROL_ROOM,       // to a fiber that waits for room: there is some
 	CONTROL_STOP_ASKED, // to the guardian: a signal, or the root begins to end
 	CONTROL_ATTACH,     // struct noh_attached *
 	CONTROL_DETACH,     // struct noh_attached *

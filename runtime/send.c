@@ -5,6 +5,7 @@
 
 #include <noh/noh.h>
 
+#include "runtime/bound.h"
 #include "runtime/dead.h"
 #include "runtime/post.h"
 #include "runtime/recorder.h"
@@ -36,6 +37,21 @@ static inline void post_traced(struct slot *slot, uint64_t to, struct envelope *
 	post(slot, envelope);
 }
 
+// A user's message, which may be refused: then it has been given back.
+static int post_user(struct slot *slot, uint64_t to, struct envelope *envelope)
+{
+	if (__builtin_expect(!ck_pr_load_8(&slot->bounded), 1)) {
+		post_traced(slot, to, envelope);
+		return 0;
+	}
+	if (trace_on)
+		trace_send(envelope->sender, to, message_info(post_id(envelope)), envelope->body);
+	int err = bound_post(slot, envelope);
+	if (err)
+		bound_give_back(envelope);
+	return err;
+}
+
 void post_message(struct slot *slot, uint64_t to, uint64_t from, uint32_t type, uint64_t ask,
 		  const void *body)
 {
@@ -48,7 +64,16 @@ void post_request(struct slot *slot, uint64_t to, uint64_t from, uint32_t type, 
 	struct envelope *envelope =
 		message_envelope(handle_generation(to), from, type | POST_TIMED, ask, body);
 	*post_deadline(envelope) = deadline_ns;
-	post_traced(slot, to, envelope);
+	if (__builtin_expect(!ck_pr_load_8(&slot->bounded), 1)) {
+		post_traced(slot, to, envelope);
+		return;
+	}
+	int err = bound_post(slot, envelope);
+	if (err) {
+		post_answer_error(from, ask, err, "the mailbox is full");
+		envelope_release(envelope);
+		envelope_free(envelope);
+	}
 }
 
 struct envelope *post_again(struct envelope *envelope, uint32_t generation)
@@ -80,17 +105,39 @@ int send_marked(noh_actor to, const struct noh_message_type *type, const void *b
 		return 0;
 	}
 
-	post_message(slot, to.id, worker ? worker->self : 0, id | mark, ask, body);
+	struct envelope *envelope = message_envelope(
+		handle_generation(to.id), worker ? worker->self : 0, id | mark, ask, body);
 	if (worker)
 		count_send(worker, slot);
-	return 0;
+	return post_user(slot, to.id, envelope);
 }
 
-static __attribute__((noinline)) int schedule_and_count(struct worker *worker, struct slot *slot)
+static __attribute__((noinline)) int schedule_and_return(struct worker *worker, struct slot *slot)
 {
 	if (!pinned_runs_next(worker, slot))
 		schedule(slot);
-	count_send(worker, slot);
+	return 0;
+}
+
+static inline __attribute__((always_inline)) int
+send_words(struct worker *worker, struct slot *slot, noh_actor to, const struct message_info *info,
+	   uint32_t id, const void *body, bool may_be_overloaded)
+{
+	struct envelope *envelope = (struct envelope *)pool_take_at_hand(POOL_64);
+	if (__builtin_expect(!envelope, 0))
+		return send_marked(to, &info->type, body, 0, 0);
+
+	envelope->tenant = handle_generation(to.id) | (uint32_t)POOL_64 << GENERATION_BITS;
+	envelope->sender = worker->self;
+	envelope->type = id;
+	envelope->ask = 0;
+	message_copy_words(info, envelope->body, body);
+	if (may_be_overloaded)
+		count_send(worker, slot);
+	else
+		worker->credit--;
+	if (mailbox_push(&slot->in, envelope) && !runs_next(worker, slot))
+		return schedule_and_return(worker, slot);
 	return 0;
 }
 
@@ -103,7 +150,6 @@ int noh_send_type(noh_actor to, const struct noh_message_type *type, const void 
 	const struct message_info *info = message_info(id);
 	struct worker *worker = this_sender;
 	struct slot *slot;
-	struct envelope *envelope;
 
 	if (__builtin_expect(!worker, 0) || __builtin_expect(!is_slot_of(to.id), 0) ||
 	    __builtin_expect(!info->words, 0))
@@ -111,19 +157,10 @@ int noh_send_type(noh_actor to, const struct noh_message_type *type, const void 
 	slot = &slot_table[to.id >> GENERATION_BITS];
 	if (__builtin_expect(ck_pr_load_32(&slot->generation) != handle_generation(to.id), 0))
 		goto any;
-	envelope = (struct envelope *)pool_take_at_hand(POOL_64);
-	if (__builtin_expect(!envelope, 0))
-		goto any;
-
-	envelope->tenant = handle_generation(to.id) | (uint32_t)POOL_64 << GENERATION_BITS;
-	envelope->sender = worker->self;
-	envelope->type = id;
-	envelope->ask = 0;
-	message_copy_words(info, envelope->body, body);
-	if (mailbox_push(&slot->in, envelope) && !runs_next(worker, slot))
-		return schedule_and_count(worker, slot);
-	count_send(worker, slot);
-	return 0;
+	if (__builtin_expect(!ck_pr_load_16(&slot->marks), 1))
+		return send_words(worker, slot, to, info, id, body, false);
+	if (!ck_pr_load_8(&slot->bounded))
+		return send_words(worker, slot, to, info, id, body, true);
 any:
 	return send_marked(to, type, body, 0, 0);
 }
@@ -155,9 +192,11 @@ int noh_forward(noh_actor to)
 		envelope->type &= (1u << POST_SHIFT) - 1; // a user's message from here on
 		if (post_kind(hand) != POST_MESSAGE)
 			envelope->ask = 0;
-		message_disown(info, hand->body);
-		post_traced(slot, to.id, envelope);
 		count_send(worker, slot);
+		int err = post_user(slot, to.id, envelope);
+		if (err)
+			return err;
+		message_disown(info, hand->body);
 	}
 	if (post_kind(hand) == POST_MESSAGE)
 		post_answered(hand); // the duty to answer went with it

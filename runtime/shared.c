@@ -7,6 +7,7 @@
 #include <noh/noh.h>
 
 #include "mailbox/bytes.h"
+#include "runtime/bound.h"
 #include "runtime/recorder.h"
 #include "runtime/trace.h"
 
@@ -77,9 +78,10 @@ static struct noh_follow **follow_of(const struct envelope *envelope,
 						 sizeof(struct noh_follow *));
 }
 
-// Takes over one hold of the message.
-static void post_shared(struct slot *slot, noh_actor to, uint64_t from,
-			const struct noh_shared *message, struct noh_follow *follow)
+// Takes over one hold of the message. One that is followed does not count against a bound: who
+// follows it sees by itself how much the receiver has not handled yet.
+static int post_shared(struct slot *slot, noh_actor to, uint64_t from,
+		       const struct noh_shared *message, struct noh_follow *follow)
 {
 	const struct message_info *info = info_of(message);
 	struct envelope *envelope = envelope_new(shared_size(info), handle_generation(to.id));
@@ -92,9 +94,16 @@ static void post_shared(struct slot *slot, noh_actor to, uint64_t from,
 	*follow_of(envelope, info) = follow;
 	if (__builtin_expect(trace_on, 0))
 		trace_send(from, to.id, info, message->body);
-	post(slot, envelope);
 	if (this_worker)
 		count_send(this_worker, slot);
+	if (__builtin_expect(follow || !ck_pr_load_8(&slot->bounded), 1)) {
+		post(slot, envelope);
+		return 0;
+	}
+	int err = bound_post(slot, envelope);
+	if (err)
+		bound_give_back(envelope);
+	return err;
 }
 
 bool shared_is_wanted(const struct envelope *envelope)
@@ -120,8 +129,7 @@ int shared_forward(noh_actor to, const struct envelope *hand)
 		return -EINVAL;
 	if (ck_pr_load_32(&slot->generation) != handle_generation(to.id))
 		return noh_send_type(to, message->type, message->body); // a dead letter
-	post_shared(slot, to, hand->sender, noh_shared_hold(message), NULL);
-	return 0;
+	return post_shared(slot, to, hand->sender, noh_shared_hold(message), NULL);
 }
 
 // ---- sending
@@ -133,8 +141,8 @@ int noh_send_shared(noh_actor to, const struct noh_shared *message)
 	// Without anything that it points to there is nothing to be shared.
 	if (!slot || info_of(message)->flat || (!this_sender && recorder_here()))
 		return noh_send_type(to, message->type, message->body);
-	post_shared(slot, to, this_worker ? this_worker->self : 0, noh_shared_hold(message), NULL);
-	return 0;
+	return post_shared(slot, to, this_worker ? this_worker->self : 0, noh_shared_hold(message),
+			   NULL);
 }
 
 int noh_send_followed(noh_actor to, noh_actor from, const struct noh_shared *message,
@@ -167,14 +175,16 @@ static int publish_shared(const noh_actor *to, size_t count, const struct messag
 
 	// All holds at once, before anybody can give one back.
 	ck_pr_add_32(&buffer->references, (uint32_t)count);
+	uint32_t given = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct slot *slot = slot_if_alive(to[i].id);
 		if (!slot)
 			continue;
-		post_shared(slot, to[i], worker ? worker->self : 0, message, NULL);
-		sent++;
+		given++;
+		if (!post_shared(slot, to[i], worker ? worker->self : 0, message, NULL))
+			sent++;
 	}
-	ck_pr_sub_32(&buffer->references, (uint32_t)count - sent);
+	ck_pr_sub_32(&buffer->references, (uint32_t)count - given);
 	buffer_release(buffer);
 	return (int)sent;
 }

@@ -54,18 +54,25 @@ struct slot {
 	// Of the tenant; advanced by the last owner, read by every sender. Out of the handles'
 	// range: nobody can live here any more.
 	uint32_t generation;
-	uint8_t overloaded; // ends its turns with mail left; written by the owner, read by senders
-	uint8_t kind;
+	union {
+		struct {
+			uint8_t overloaded; // ends its turns with mail left; written by the owner
+			uint8_t bounded;    // its mailbox is; written by the spawner
+		};
+		uint16_t marks; // both: a sender that finds any goes the longer way
+	};
 	int16_t home; // the worker that alone may run it, or ANY_WORKER
 	struct noh_runtime *runtime;
 	uint32_t elder,
 		younger;       // siblings, by slot index: the parent's. In the free list: the next
-	uint64_t queued;       // room for bounded mailboxes; a plain thread's sleeps on it
+	struct bound *bound;   // of this and former tenants, if one was bounded
 	uint32_t throttled_by; // the overloaded receiver, by slot index; while it is throttled
-	uint32_t resume_us;    // when it may run all the same; microseconds, wrapping
+	uint32_t resume_us;    // when it may run all the same; microseconds, wrapping. A plain
+			       // thread sleeps on it
 	uint32_t child_generation; // of the tenant that is linked as a child; the parent's
 	uint8_t keeps_place;       // for the parent: enum keeps_place; the parent's
 	bool supervised;           // tells the parent of start and failure; written by the spawner
+	uint8_t kind;
 
 	// The owner's line: whoever runs the slot. (`ending` is advanced by others.)
 	_Alignas(CACHE_LINE) struct mailbox_out out;

@@ -5,6 +5,7 @@
 
 #include <noh/noh.h>
 
+#include "runtime/bound.h"
 #include "runtime/guardian.h"
 #include "runtime/life.h"
 #include "runtime/trace.h"
@@ -111,6 +112,12 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 	ck_pr_store_8(&slot->keeps_place, !options || !options->keeps_place ? KEEPS_NOT
 					  : slot->supervised                ? KEEPS_ALWAYS
 									    : KEEPS_AFTER_FAILURE);
+	const struct noh_limits *limits = &type->limits;
+	if (limits->mailbox_messages || limits->mailbox_bytes ||
+	    limits->on_full == NOH_FULL_LATEST) {
+		bound_set(slot, limits);
+		ck_pr_store_8(&slot->bounded, 1);
+	}
 	if (home != ANY_WORKER)
 		slot->home = (int16_t)home;
 	struct spawn spawn = {.type = type,
@@ -153,6 +160,13 @@ noh_actor noh_spawn_type(const struct noh_actor_type *type, const void *state,
 		runtime_log(worker ? worker->runtime : NULL, NOH_ERROR,
 			    "noh_spawn: %s is not an actor type of this version",
 			    type->name ? type->name : "?");
+		abort();
+	}
+	if (type->run && (type->limits.on_full == NOH_FULL_DROP_OLD ||
+			  type->limits.on_full == NOH_FULL_LATEST)) {
+		runtime_log(worker ? worker->runtime : NULL, NOH_ERROR,
+			    "noh_spawn: %s is a fiber, whose mailbox cannot drop old messages",
+			    type->name);
 		abort();
 	}
 	if (!worker || !worker->running) {

@@ -12,7 +12,7 @@
 #include "runtime/memory.h"
 #include "runtime/wake.h"
 
-// The thread that asks owns the slot and its mailbox. Its `queued` word is slept on; a wake-up that
+// The thread that asks owns the slot and its mailbox. Its `resume_us` is slept on; a wake-up that
 // comes too late finds only the slot, which is always there.
 static _Thread_local struct slot *thread_slot;
 static _Thread_local bool thread_is_idle = true;
@@ -22,7 +22,7 @@ static struct slot_depot thread_depot;
 
 static uint32_t *thread_word(struct slot *slot)
 {
-	return (uint32_t *)(void *)&slot->queued;
+	return (uint32_t *)(void *)&slot->resume_us;
 }
 
 // Drops what has come late and goes idle, so that the mailbox keeps nothing between asks. A sender
@@ -105,8 +105,10 @@ static struct slot *slot_of_thread(void)
 		if (!thread_slot)
 			return NULL;
 		// Once, before anyone has its handle: who answers late still reads it.
-		if (thread_slot->kind != SLOT_THREAD)
+		if (thread_slot->kind != SLOT_THREAD) {
+			*thread_word(thread_slot) = 0;
 			thread_slot->kind = SLOT_THREAD;
+		}
 		pthread_setspecific(thread_key, thread_slot);
 	}
 	return thread_slot;

@@ -18,6 +18,7 @@
 #include "runtime/asks.h"
 #include "runtime/become.h"
 #include "runtime/birth.h"
+#include "runtime/bound.h"
 #include "runtime/crash.h"
 #include "runtime/dead.h"
 #include "runtime/deadlock.h"
@@ -25,6 +26,7 @@
 #include "runtime/fibers.h"
 #include "runtime/guardian.h"
 #include "runtime/idle.h"
+#include "runtime/lane.h"
 #include "runtime/life.h"
 #include "runtime/links.h"
 #include "runtime/marks.h"
@@ -241,6 +243,14 @@ static inline bool is_ending_asked(const struct slot *slot)
 	       ending >> ENDING_BITS == ck_pr_load_32(&slot->generation);
 }
 
+static bool fail_if_over(struct worker *worker, struct slot *slot)
+{
+	if (!bound_is_over(slot, worker->failure, sizeof(worker->failure)))
+		return false;
+	turn_fail(worker, slot, worker->failure);
+	return true;
+}
+
 static void control(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	switch ((enum control)post_id(envelope)) {
@@ -303,6 +313,17 @@ static void control(struct worker *worker, struct slot *slot, struct envelope *e
 	case CONTROL_PROBE:
 		deadlock_probe(worker, slot, *(struct probe **)envelope->body);
 		break;
+	case CONTROL_OVER:
+		if (slot_state(slot) == SLOT_ALIVE)
+			fail_if_over(worker, slot);
+		break;
+	case CONTROL_WANT_ROOM:
+		bound_want_room(slot, envelope->sender, *(uint64_t *)envelope->body);
+		break;
+	case CONTROL_ROOM:
+		break;
+	case CONTROL_LANE: // looked at earlier
+		break;
 	case CONTROL_STOP_ASKED:
 		guardian_stop_asked(worker, slot);
 		break;
@@ -329,11 +350,68 @@ static void between_lives(struct worker *worker, struct slot *slot, struct envel
 		dead_letter(worker->runtime, envelope, worker->self, "is ending");
 }
 
+static void to_living(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	enum post_kind kind = post_kind(envelope);
+
+	if (slot->flags & SLOT_STAMPED)
+		idle_stamp(worker, slot, envelope);
+	if (kind == POST_EXIT && !(envelope->type & POST_TAKEN) &&
+	    !exit_comes(worker, slot, envelope))
+		drop(worker, envelope);
+	else if (slot->flags & SLOT_FIBER)
+		fiber_offer(worker, slot, envelope);
+	else if (kind == POST_DOWN && !(envelope->type & POST_TAKEN) &&
+		 !watches_take(slot, envelope->ask))
+		drop(worker, envelope); // its monitor was ended
+	else if (envelope->type & POST_MARKS && !marks_take(worker->runtime, slot, envelope))
+		drop(worker, envelope); // it has expired
+	else if (kind == POST_SHARED && !shared_is_wanted(envelope))
+		drop(worker, envelope);
+	else if (kind == POST_ANSWER)
+		answer_to_handler(worker, slot, envelope);
+	else if (kind == POST_GATED)
+		gated_to_handler(worker, slot, envelope);
+	else
+		to_handler(worker, slot, envelope);
+}
+
+// A token: the lane's next message is in nobody's queue.
+static void from_lane(struct worker *worker, struct slot *slot)
+{
+	bool lives = slot_state(slot) == SLOT_ALIVE;
+	if (!lives && life_may_come_back(slot)) {
+		lane_put_off(slot);
+		return;
+	}
+
+	struct envelope *envelope = lane_take(slot);
+	if (!envelope)
+		return;
+	if (lives && envelope_generation(envelope) == ck_pr_load_32(&slot->generation)) {
+		worker->hand_detached = worker->unusual = true;
+		to_living(worker, slot, envelope);
+		return;
+	}
+	dead_letter(worker->runtime, envelope,
+		    handle_of(slot_index(slot), envelope_generation(envelope)), "came too late");
+	envelope_free(envelope);
+}
+
+static bool is_token(const struct envelope *envelope)
+{
+	return envelope->type == ((uint32_t)POST_CONTROL << POST_SHIFT | CONTROL_LANE);
+}
+
 // The rare ones: whatever is not a message for a living actor with handlers.
 static void other(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	enum post_kind kind = post_kind(envelope);
 
+	if (kind == POST_CONTROL && is_token(envelope)) { // whoever lives here now
+		from_lane(worker, slot);
+		return;
+	}
 	if (envelope_generation(envelope) != ck_pr_load_32(&slot->generation)) {
 		dead_letter(worker->runtime, envelope,
 			    handle_of(slot_index(slot), envelope_generation(envelope)),
@@ -348,24 +426,11 @@ static void other(struct worker *worker, struct slot *slot, struct envelope *env
 		between_lives(worker, slot, envelope);
 		return;
 	}
-	if (slot->flags & SLOT_STAMPED)
-		idle_stamp(worker, slot, envelope);
-	if (kind == POST_EXIT && !exit_comes(worker, slot, envelope))
-		drop(worker, envelope);
-	else if (slot->flags & SLOT_FIBER)
-		fiber_offer(worker, slot, envelope);
-	else if (envelope->type & POST_MARKS
-			 ? !marks_take(worker->runtime, slot, envelope)
-			 : kind == POST_DOWN && !watches_take(slot, envelope->ask))
-		drop(worker, envelope); // it has expired, or its monitor was ended
-	else if (kind == POST_SHARED && !shared_is_wanted(envelope))
-		drop(worker, envelope);
-	else if (kind == POST_ANSWER)
-		answer_to_handler(worker, slot, envelope);
-	else if (kind == POST_GATED)
-		gated_to_handler(worker, slot, envelope);
-	else
-		to_handler(worker, slot, envelope);
+	if (envelope->type & POST_COUNTED && !worker->hand_detached && fail_if_over(worker, slot)) {
+		other(worker, slot, envelope); // for the next life, or nobody
+		return;
+	}
+	to_living(worker, slot, envelope);
 }
 
 // What it holds, and whom it must answer, is nothing: a plain message is done with when its handler

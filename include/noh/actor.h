@@ -28,11 +28,19 @@ enum noh_why {
 };
 
 /* What a bounded mailbox does with a message that finds it full. */
-enum noh_full { NOH_FULL_REFUSE, NOH_FULL_DROP_NEW, NOH_FULL_DROP_OLD };
+enum noh_full {
+	NOH_FULL_REFUSE,   // noh_send() returns -EAGAIN, and an ask fails with it
+	NOH_FULL_DROP_NEW, // drops the message
+	NOH_FULL_DROP_OLD, // drops the oldest that wait, to make room; not for fibers
+	NOH_FULL_LATEST, // a message takes the place of a queued one of the same key (noh_limits),
+			 // also while there is room; else drops the oldest; not for fibers
+	NOH_FULL_FAIL    // drops the message and fails the actor, whose quota it was
+};
 
 /* How an ask ended. `err`: 0, -ETIMEDOUT, -ECONNRESET (the asked actor failed with the request in
- * hand), -ESRCH (it is gone), -ENOTSUP (it does not accept the request), -EPROTO (it answered with
- * another type), or what noh_reply_error() said. `text` lives as long as a message. */
+ * hand), -ESRCH (it is gone), -EAGAIN (its mailbox is full), -ENOTSUP (it does not accept the
+ * request), -EPROTO (it answered with another type), or what noh_reply_error() said. `text` lives
+ * as long as a message. */
 struct noh_outcome {
 	int err;
 	const char *text;
@@ -48,13 +56,25 @@ struct noh_delivery {
 	const struct noh_outcome *outcome;   // set when this is the answer to an ask, else NULL
 };
 
-/* What a type of actors may take up. Zero means the default. */
+/* What a message is about, for NOH_FULL_LATEST: noh_as() tells what it is. Called by senders, on
+ * any thread. */
+typedef uint64_t (*noh_key_fn)(const struct noh_delivery *message);
+
+/* What a type of actors may take up. Zero means the default: no limit, where none is named.
+ *
+ * A mailbox with a limit never holds more messages, nor more bytes: 32 a message, and all that its
+ * fields hold, bytes included. The message in hand is not in it; nor do replies, ticks, socket
+ * data, noh_down and the like count, and they are never dropped. A message larger than
+ * mailbox_bytes is refused with -EMSGSIZE. What is dropped is a dead letter; an ask that is fails
+ * with -EAGAIN. */
 struct noh_limits {
 	size_t mailbox_messages, mailbox_bytes;
 	enum noh_full on_full;
 	size_t stack_bytes; // fibers: 32 KiB
 	bool migrates;      // fibers: may be resumed on another thread
 	size_t postponed;   // messages kept by noh_postpone(): 1000
+	noh_key_fn key; // of NOH_FULL_LATEST: the message's type and, if it is a u64, i64, actor
+			// or conn, its first field
 	size_t reserved[4];
 };
 
@@ -136,12 +156,20 @@ static inline bool noh_same(noh_actor a, noh_actor b)
 // ---- sending
 
 /* Sends a message: `noh_send(alice, deposit, .cents = 500);`
- * Any thread. Copies str and list, retains bytes, takes owned. Returns 0; -EAGAIN refused by a full
- * mailbox; -EINVAL sent to nobody. Says nothing of the receiver's life: that is what monitors are
- * for. */
+ * Any thread. Copies str and list, retains bytes, takes owned. Returns 0; -EINVAL sent to nobody;
+ * -EAGAIN refused by a full mailbox, -EMSGSIZE larger than that: these two have taken nothing. Says
+ * nothing of the receiver's life: that is what monitors are for. */
 #define noh_send(to, message, ...) \
 	noh_send_type(to, &message##_message, NOH_VALUE(message, __VA_ARGS__))
 int noh_send_type(noh_actor to, const struct noh_message_type *type, const void *body);
+
+/* noh_send(), and waits for room in a full mailbox: `err = noh_send_wait(printer, 1000, page,
+ * .text = "...");` Fibers. `within_ms` < 0 waits for ever. -EAGAIN: there was no room all that
+ * time. */
+#define noh_send_wait(to, within_ms, message, ...) \
+	noh_send_wait_type(to, within_ms, &message##_message, NOH_VALUE(message, __VA_ARGS__))
+int noh_send_wait_type(noh_actor to, int64_t within_ms, const struct noh_message_type *type,
+		       const void *body);
 
 /* Sends a message that is worth nothing later: if it has not been taken to be handled within
  * `within_ms`, it never is, but counted as a dead letter ("expired"). Any thread. Else as
