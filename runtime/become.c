@@ -14,7 +14,8 @@ void postponed_add(struct slot *slot, struct envelope *envelope)
 {
 	struct extras *extras = extras_of(slot);
 
-	if (post_kind(envelope) == POST_DOWN || post_kind(envelope) == POST_EXIT)
+	enum post_kind kind = post_kind(envelope);
+	if (kind == POST_DOWN || kind == POST_EXIT || kind == POST_RESULT)
 		envelope->type |= POST_TAKEN;
 	if (extras->postponed) {
 		envelope->next = extras->postponed->next;

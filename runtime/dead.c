@@ -136,6 +136,7 @@ void dead_letter(struct noh_runtime *runtime, struct envelope *envelope, uint64_
 		break;
 	case POST_GATED:
 	case POST_DOWN:
+	case POST_RESULT:
 	case POST_EXIT:
 		break;
 	}
@@ -166,6 +167,7 @@ void envelope_release(struct envelope *envelope)
 		return;
 	case POST_MESSAGE:
 	case POST_DOWN:
+	case POST_RESULT:
 	case POST_EXIT:
 		break;
 	}

@@ -50,7 +50,8 @@ struct taken_request {
 struct ending {
 	int why; // enum noh_why
 	int64_t code;
-	char *reason; // ours
+	char *reason;            // ours
+	struct envelope *result; // ours, or NULL
 };
 
 // noh_idle_after(). The alarm is set once a quiet spell and moved only when it rings.

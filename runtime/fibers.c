@@ -21,6 +21,7 @@
 #include "runtime/links.h"
 #include "runtime/marks.h"
 #include "runtime/own_messages.h"
+#include "runtime/results.h"
 #include "runtime/saved.h"
 #include "runtime/shared.h"
 #include "runtime/turn.h"
@@ -217,6 +218,8 @@ bool fiber_admits(struct fiber *fiber, struct envelope *envelope)
 		return watches_take(fiber->slot, envelope->ask);
 	if (post_kind(envelope) == POST_SHARED)
 		return shared_is_wanted(envelope);
+	if (post_kind(envelope) == POST_RESULT)
+		return result_take(fiber->slot, envelope);
 	if (post_kind(envelope) == POST_EXIT)
 		return exit_take(fiber->slot, envelope);
 	if (post_kind(envelope) != POST_GATED || !envelope->ask)

@@ -14,6 +14,7 @@ enum post_kind {
 	POST_GATED,   // caused by an event; `ask` is the gate's address, or 0
 	POST_DOWN,    // noh_down; `ask` is the monitor's number, 0 for a child
 	POST_SHARED,  // a user's that many have at once; `ask` is the shared message
+	POST_RESULT,  // what an actor ended with; `ask` is the monitor's number, 0 for a child
 	POST_EXIT,    // noh_exit; `ask` is a struct link_named
 	POST_CONTROL, // `type` is an enum control
 };
@@ -32,7 +33,7 @@ enum post_mark {
 	POST_MARKED = 1 << 16,
 	POST_HELD = POST_MARKED, // asks for an answer, or holds what must be released
 	POST_EXPIRES = 1 << 17,  // `ask` is the deadline, by the receiver's clock
-	POST_TAKEN = 1 << 18,    // a down or an exit that has ended its monitor or link
+	POST_TAKEN = 1 << 18,    // a down, an exit or a result that was let through already
 	POST_COUNTED = 1 << 19,  // against the receiver's bound
 	POST_MARKS = (1 << POST_SHIFT) - POST_EXPIRES // those that come off before
 };

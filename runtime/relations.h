@@ -20,6 +20,7 @@ struct relation {
 	uint32_t next; // of the same chain, or of the free ones: place + 1
 	uint8_t kind;
 	bool until_gone; // of monitors
+	bool has_result; // of watches: a result has come, and waits to be received
 };
 
 // Zeroed it is empty. Places stay as they are when others are added or removed, so each may be

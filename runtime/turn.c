@@ -31,6 +31,7 @@
 #include "runtime/links.h"
 #include "runtime/marks.h"
 #include "runtime/own_messages.h"
+#include "runtime/results.h"
 #include "runtime/saved.h"
 #include "runtime/shared.h"
 #include "runtime/watches.h"
@@ -356,8 +357,9 @@ static void to_living(struct worker *worker, struct slot *slot, struct envelope 
 
 	if (slot->flags & SLOT_STAMPED)
 		idle_stamp(worker, slot, envelope);
-	if (kind == POST_EXIT && !(envelope->type & POST_TAKEN) &&
-	    !exit_comes(worker, slot, envelope))
+	if ((kind == POST_EXIT || kind == POST_RESULT) && !(envelope->type & POST_TAKEN) &&
+	    !(kind == POST_EXIT ? exit_comes(worker, slot, envelope)
+				: result_comes(slot, envelope)))
 		drop(worker, envelope);
 	else if (slot->flags & SLOT_FIBER)
 		fiber_offer(worker, slot, envelope);

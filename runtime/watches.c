@@ -4,6 +4,8 @@
 
 #include <noh/noh.h>
 
+#include "runtime/results.h"
+
 bool watches_include(const struct slot *slot, uint64_t target)
 {
 	const struct extras *extras = slot->extras;
@@ -11,7 +13,7 @@ bool watches_include(const struct slot *slot, uint64_t target)
 	       relations_with(&extras->relations, RELATION_WATCH, target, NULL);
 }
 
-static struct relation *watch_of(const struct slot *slot, uint64_t id)
+struct relation *watches_find(const struct slot *slot, uint64_t id)
 {
 	struct relation *relation =
 		slot->extras ? relations_asked(&slot->extras->relations, id) : NULL;
@@ -20,7 +22,7 @@ static struct relation *watch_of(const struct slot *slot, uint64_t id)
 
 bool watches_take(struct slot *slot, uint64_t watch)
 {
-	struct relation *relation = watch_of(slot, watch);
+	struct relation *relation = watches_find(slot, watch);
 	if (relation)
 		relations_remove(&slot->extras->relations, relation);
 	return relation;
@@ -64,10 +66,17 @@ void watchers_tell(struct extras *extras, uint64_t self, const struct ending *en
 	for (uint32_t place = 0; (watcher = relations_each(relations, RELATION_WATCHER, &place));) {
 		if (!gone && watcher->until_gone)
 			continue;
+		if (ending->result)
+			result_post(ending->result, watcher->peer, self, watcher->id);
 		post_down(watcher->peer, watcher->id, self, ending->why, ending->code,
 			  ending->reason ? ending->reason : "", restarting);
 		relations_remove(relations, watcher);
 	}
+}
+
+bool watchers_include(const struct extras *extras, uint64_t who)
+{
+	return extras && relations_with(&extras->relations, RELATION_WATCHER, who, NULL);
 }
 
 void watchers_add(struct slot *slot, uint64_t who, const struct watcher *watcher)
@@ -102,7 +111,7 @@ uint64_t noh_monitor(noh_actor who, bool until_gone)
 void noh_demonitor(uint64_t monitor)
 {
 	struct worker *worker = worker_of_call("noh_demonitor");
-	struct relation *watch = watch_of(worker->running, monitor);
+	struct relation *watch = watches_find(worker->running, monitor);
 	if (watch) {
 		unwatch(worker->self, watch);
 		relations_remove(&worker->running->extras->relations, watch);

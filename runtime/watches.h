@@ -6,6 +6,8 @@
 
 /* All: whoever runs the slot. */
 
+/* The monitor of this number, or NULL. */
+struct relation *watches_find(const struct slot *slot, uint64_t id);
 /* True if this actor watches `target`. */
 bool watches_include(const struct slot *slot, uint64_t target);
 /* Tells this actor of a child in limbo, by the monitors that it has set on it. */
@@ -19,6 +21,7 @@ void watches_drop(struct slot *slot);
 /* Tells who watches this one. Over a restart only those who do not wait for it to be gone. */
 void watchers_tell(struct extras *extras, uint64_t self, const struct ending *ending,
 		   bool restarting, bool gone);
+bool watchers_include(const struct extras *extras, uint64_t who);
 void watchers_add(struct slot *slot, uint64_t who, const struct watcher *watcher);
 void watchers_remove(struct slot *slot, uint64_t who, const struct watcher *watcher);
 

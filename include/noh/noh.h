@@ -11,6 +11,7 @@
 #include <noh/dead_letters.h>
 #include <noh/extend.h>
 #include <noh/fiber.h>
+#include <noh/join.h>
 #include <noh/link.h>
 #include <noh/memory.h>
 #include <noh/pool.h>
