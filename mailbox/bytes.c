@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "mailbox/drop.h"
 #include "mailbox/pool.h"
 
 enum { WRAPPED = POOL_LARGE + 1 };
@@ -29,7 +30,7 @@ void buffer_destroy(struct noh_buffer *buffer)
 {
 	if (buffer->kind == WRAPPED) {
 		struct wrapped *wrapped = (struct wrapped *)buffer->data;
-		wrapped->drop(wrapped->argument);
+		call_drop(wrapped->drop, wrapped->argument);
 		buffer->kind = pool_class_of(sizeof(*buffer) + buffer->capacity);
 	}
 	pool_give(buffer->kind, buffer);

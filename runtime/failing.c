@@ -6,6 +6,7 @@
 
 #include <noh/noh.h>
 
+#include "mailbox/drop.h"
 #include "runtime/fibers.h"
 #include "runtime/worker.h"
 
@@ -29,10 +30,21 @@ void noh_note_failure(const char *text)
 		fiber_note_thrown(worker);
 }
 
+// What failed before, if anything, keeps its text.
+static _Noreturn void fail_in_drop(const char *format, va_list arguments)
+{
+	char text[512];
+	vsnprintf(text, sizeof(text), format, arguments);
+	noh_log(NOH_ERROR, "failed in a drop callback, which ends only that: %s", text);
+	_longjmp(*running_drop, 1); // to call_drop()
+}
+
 void noh_fail(const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
+	if (running_drop)
+		fail_in_drop(format, arguments);
 	const char *reason = noh_vformat(format, arguments);
 	va_end(arguments);
 

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "mailbox/drop.h"
 #include "runtime/asks.h"
 #include "runtime/fibers.h"
 #include "runtime/saved.h"
@@ -77,7 +78,7 @@ _Noreturn void fiber_must_not_wait(void);
  * context_switch() wants it. */
 static inline void fiber_wait(struct fiber *fiber, enum fiber_state state)
 {
-	if (__builtin_expect(fiber->examined != NULL, 0))
+	if (__builtin_expect(fiber->examined != NULL || running_drop, 0))
 		fiber_must_not_wait();
 	fiber->state = state;
 	context_switch(&fiber->context, &worker_here()->loop);

@@ -92,7 +92,8 @@ static void resume(struct worker *worker, struct slot *slot)
 
 void fiber_must_not_wait(void)
 {
-	noh_fail("the predicate of a noh_receive_if() must not wait");
+	noh_fail("%s must not wait",
+		 running_drop ? "a drop callback" : "the predicate of a noh_receive_if()");
 }
 
 void fiber_let_others_run(struct fiber *fiber)

@@ -3,6 +3,7 @@
 #include "runtime/message.h"
 
 #include "mailbox/bytes.h"
+#include "mailbox/drop.h"
 #include "runtime/field.h"
 
 static size_t padded(size_t size)
@@ -169,7 +170,7 @@ static void let_go_of_owned(char *at, int what)
 	noh_owned owned;
 	memcpy(&owned, at, sizeof(owned));
 	if (what & DROP_OWNED && owned.ptr && owned.drop)
-		owned.drop(owned.ptr);
+		call_drop(owned.drop, owned.ptr);
 	if (what & CLEAR_OWNED)
 		memset(at, 0, sizeof(owned));
 }

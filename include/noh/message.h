@@ -44,7 +44,8 @@ typedef struct noh_bytes {
 } noh_bytes;
 
 /* An object that moves with its message: whoever holds it last calls `drop`, from any thread. It
- * cannot leave the process. */
+ * must not wait; a failure in it ends the callback and is logged, nothing else. It cannot leave the
+ * process. */
 typedef struct noh_owned {
 	void *ptr;
 	void (*drop)(void *ptr);
