@@ -63,6 +63,7 @@ struct idle {
 
 struct extras {
 	uint32_t restarts;
+	uint8_t restarts_heard; // how many noh_restart() have come
 	char *last_failure;
 	char *crash; // of the life that is ending, if it has failed; supervised ones
 	const char *name;

@@ -139,7 +139,8 @@ static void tell_parent(const struct extras *extras, uint64_t parent, uint64_t s
 				    .code = ending->code,
 				    .reason = ending->reason ? strdup(ending->reason) : NULL,
 				    .crash = crash,
-				    .in_limbo = in_limbo};
+				    .in_limbo = in_limbo,
+				    .restarts_heard = extras ? extras->restarts_heard : 0};
 	post_control(parent, CONTROL_ENDED, self, &ended, sizeof(ended));
 }
 
@@ -500,6 +501,13 @@ static void hear_of_child(struct worker *worker, struct slot *slot, uint64_t chi
 	}
 }
 
+// This actor has restarted the child before it knew; there is nothing left to decide.
+static bool is_restart_under_way(uint64_t child, const struct child_ended *ended)
+{
+	return ended->in_limbo &&
+	       slot_table[handle_index(child)].restarts_asked != ended->restarts_heard;
+}
+
 void life_child_ended(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	struct child_ended *ended = (struct child_ended *)envelope->body;
@@ -509,9 +517,9 @@ void life_child_ended(struct worker *worker, struct slot *slot, struct envelope 
 		unlink_child(slot->extras, handle_index(child));
 		child_slot_free(child);
 	}
-	if (slot_state(slot) == SLOT_ALIVE)
+	if (slot_state(slot) == SLOT_ALIVE && !is_restart_under_way(child, ended))
 		hear_of_child(worker, slot, child, ended);
-	else if (ended->in_limbo)
+	else if (ended->in_limbo && slot_state(slot) != SLOT_ALIVE)
 		post_control(child, CONTROL_LET_GO, 0, NULL, 0);
 	free(ended->reason);
 	free(ended->crash);
@@ -528,6 +536,7 @@ void life_restart(struct worker *worker, struct slot *slot, void *state)
 		state_free(slot->type, state);
 		return;
 	}
+	extras_of(slot)->restarts_heard++;
 	if (slot_state(slot) == SLOT_LIMBO) {
 		start_again(worker, slot, state);
 		return;

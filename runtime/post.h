@@ -97,7 +97,8 @@ static inline struct link_named link_named_from(uint64_t word)
 
 struct child_ended {
 	int32_t why;
-	bool in_limbo; // it waits to be restarted or let go
+	bool in_limbo;          // it waits to be restarted or let go
+	uint8_t restarts_heard; // by then
 	int64_t code;
 	char *reason; // malloc'd, the receiver's
 	char *crash;  // likewise: what it was at when it failed, of a supervised one; or NULL

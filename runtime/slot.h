@@ -73,6 +73,7 @@ struct slot {
 	uint8_t keeps_place;       // for the parent: enum keeps_place; the parent's
 	bool supervised;           // tells the parent of start and failure; written by the spawner
 	uint8_t kind;
+	uint8_t restarts_asked; // how often the parent called noh_restart(), wrapping; the parent's
 
 	// The owner's line: whoever runs the slot. (`ending` is advanced by others.)
 	_Alignas(CACHE_LINE) struct mailbox_out out;

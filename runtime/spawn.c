@@ -109,6 +109,7 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 	ck_pr_store_ptr(&slot->type, (void *)type);
 	ck_pr_store_64(&slot->parent, parent);
 	slot->supervised = options && options->supervised;
+	slot->restarts_asked = 0;
 	ck_pr_store_8(&slot->keeps_place, !options || !options->keeps_place ? KEEPS_NOT
 					  : slot->supervised                ? KEEPS_ALWAYS
 									    : KEEPS_AFTER_FAILURE);
@@ -203,6 +204,7 @@ int noh_restart(noh_actor child, const void *state)
 		return -ESRCH;
 	const struct noh_actor_type *type =
 		(const struct noh_actor_type *)ck_pr_load_ptr(&slot->type);
+	slot->restarts_asked++;
 	struct restart restart = {.state = state_copy(type, state), .size = state_size(type)};
 	post_control(child.id, CONTROL_RESTART, worker->self, &restart, sizeof(restart));
 	return 0;

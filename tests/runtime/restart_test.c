@@ -340,6 +340,24 @@ Simulated(restart, of_a_living_child_fails_it_first)
 	noh_check(!noh_receive(0, noh_down)); // the parent knows; its monitor waits for the end
 }
 
+Simulated(restart, that_meets_the_childs_own_failure_is_one)
+{
+	noh_actor inbox = noh_test_inbox(), child = spawn_child(inbox);
+
+	noh_send(child, fail, .reason = "its own");
+	noh_check(restart(child, inbox, 2) == 0);
+	noh_test_settle();
+
+	noh_check(noh_test_take(inbox, stopped));
+	noh_check(
+		noh_test_sent(inbox, started, .life = 2, .restarts = 1, .last_failure = "its own"));
+	noh_check(!noh_receive(0, noh_down)); // nothing waits to be decided
+
+	// The next one does.
+	noh_send(child, fail, .reason = "told so");
+	expect_down(child, NOH_WHY_FAILED, true);
+}
+
 Simulated(restart, is_for_the_parent_of_a_child_that_keeps_its_place)
 {
 	noh_actor inbox = noh_test_inbox(), child = spawn_child(inbox);
