@@ -51,7 +51,6 @@ struct ending {
 	int why; // enum noh_why
 	int64_t code;
 	char *reason;            // ours
-	struct envelope *result; // ours, or NULL
 };
 
 // noh_idle_after(). The alarm is set once a quiet spell and moved only when it rings.
@@ -86,6 +85,7 @@ struct extras {
 
 	struct fiber *fiber;
 	struct ending ending;
+	struct envelope *result; // of noh_finish(); told if the life ends normally
 	void *next_state; // noh_restart() came before the end: it starts again with this
 };
 

@@ -53,6 +53,8 @@ static void extras_free(struct extras *extras)
 	free(extras->last_failure);
 	free(extras->crash);
 	free(extras->ending.reason);
+	if (extras->result)
+		result_destroy(extras->result);
 	free(extras->asks.asks);
 	if (extras->relations.room)
 		relations_finish(&extras->relations);
@@ -129,12 +131,11 @@ static void release_owned(struct worker *worker, struct slot *slot)
 	kept_drop_all(extras);
 }
 
-static void tell_parent(const struct extras *extras, uint64_t parent, uint64_t self,
-			const struct ending *ending, char *crash, bool in_limbo)
+static inline void tell_parent(const struct extras *extras, uint64_t parent, uint64_t self,
+			       const struct ending *ending, char *crash, bool in_limbo)
 {
-	// Unless it also comes by a monitor, to which owned fields go then.
-	if (ending->result && !watchers_include(extras, parent))
-		result_post(ending->result, parent, self, 0);
+	if (extras && extras->result && ending->why == NOH_WHY_NORMAL)
+		result_tell_parent(extras, parent, self);
 	struct child_ended ended = {.why = ending->why,
 				    .code = ending->code,
 				    .reason = ending->reason ? strdup(ending->reason) : NULL,
@@ -204,8 +205,6 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 		extras_free(extras);
 	}
 	free(ending.reason);
-	if (ending.result)
-		result_destroy(ending.result);
 }
 
 static void start_again(struct worker *worker, struct slot *slot, void *state)
@@ -216,8 +215,9 @@ static void start_again(struct worker *worker, struct slot *slot, void *state)
 	extras->restarts++;
 	free(extras->last_failure);
 	extras->last_failure = extras->ending.reason;
-	if (extras->ending.result)
-		result_destroy(extras->ending.result);
+	if (extras->result)
+		result_destroy(extras->result);
+	extras->result = NULL;
 	extras->ending = (struct ending){0};
 	slot->state = state;
 	if (extras->born_as)
@@ -243,8 +243,8 @@ static void go_into_limbo(struct worker *worker, struct slot *slot)
 	saved_drop_caused(slot);
 	slot_set_state(slot, SLOT_LIMBO);
 	if (!next_state) // before the links, as in leave()
-		tell_parent(extras, slot->parent, worker->self, &extras->ending,
-			    crash_take(extras), true);
+		tell_parent(extras, slot->parent, worker->self, &extras->ending, crash_take(extras),
+			    true);
 	links_signal(extras, worker->self, &extras->ending);
 	if (next_state) {
 		extras->next_state = NULL;
@@ -296,10 +296,6 @@ void life_end_rest(struct worker *worker, struct slot *slot)
 	worker->end_asked = false;
 	free(worker->end_reason); // of a noh_end() that came to nothing
 	worker->end_reason = NULL;
-	if (worker->end_result) {
-		result_destroy(worker->end_result);
-		worker->end_result = NULL;
-	}
 	slot->flags &= (uint16_t) ~(SLOT_STARTING | SLOT_STARTS_LATER | SLOT_ENDS_LATER);
 
 	if (slot->extras) {
@@ -335,20 +331,10 @@ static __attribute__((noinline)) void live_on(struct worker *worker, struct slot
 	slot->flags |= SLOT_ENDS_LATER;
 }
 
-// What it was finished with, if that is how it ends.
-static void take_result(struct worker *worker)
-{
-	if (worker->end_result && worker->ending.why == NOH_WHY_NORMAL) {
-		worker->ending.result = worker->end_result;
-		worker->end_result = NULL;
-	}
-}
-
 void life_end_now(struct worker *worker, struct slot *slot)
 {
 	slot_set_state(slot, SLOT_ENDING);
 	worker->ending = slot->extras->ending;
-	take_result(worker);
 	worker->stopping = true;
 	life_end_rest(worker, slot);
 }
@@ -375,7 +361,6 @@ static void end_life(struct worker *worker, struct slot *slot, int why, int64_t 
 	slot_set_state(slot, SLOT_ENDING);
 	worker->ending = (struct ending){
 		.why = why, .code = code, .reason = reason && *reason ? strdup(reason) : NULL};
-	take_result(worker);
 	if (trace_on)
 		trace_end(worker->self, slot->type, why, reason);
 

@@ -9,7 +9,7 @@
 #include "runtime/life.h"
 #include "runtime/watches.h"
 
-struct envelope *result_create(const struct noh_message_type *type, const void *body)
+static struct envelope *result_create(const struct noh_message_type *type, const void *body)
 {
 	uint32_t id = noh_message_id(type);
 	const struct message_info *info = message_info(id);
@@ -26,20 +26,31 @@ void result_destroy(struct envelope *result)
 	envelope_free(result);
 }
 
-// A parent outlives its children; only noh_become() may change what it accepts, meanwhile.
-static bool parent_accepts(struct slot *parent, const struct noh_message_type *type)
+static void send_copy(struct envelope *result, struct slot *slot, uint64_t to, uint64_t from,
+		      uint64_t watch)
 {
-	return accepts((const struct noh_actor_type *)ck_pr_load_ptr(&parent->type), type);
+	post_message(slot, to, from, result->type, watch, result->body);
+	message_disown(message_info(post_id(result)), result->body); // the first has them
 }
 
-void result_post(struct envelope *result, uint64_t to, uint64_t from, uint64_t watch)
+void result_post(struct envelope *result, uint64_t watcher, uint64_t from, uint64_t watch)
 {
-	const struct message_info *info = message_info(post_id(result));
-	struct slot *slot = slot_if_alive(to);
-	if (!slot || (!watch && !parent_accepts(slot, &info->type)))
+	struct slot *slot = slot_if_alive(watcher);
+	if (slot)
+		send_copy(result, slot, watcher, from, watch);
+}
+
+void result_tell_parent(const struct extras *extras, uint64_t parent, uint64_t self)
+{
+	struct slot *slot = slot_if_alive(parent);
+	if (!slot || watchers_include(extras, parent))
 		return;
-	post_message(slot, to, from, result->type, watch, result->body);
-	message_disown(info, result->body); // the first has them
+
+	// It outlives its children; only noh_become() may change what it accepts, meanwhile.
+	const struct noh_actor_type *type =
+		(const struct noh_actor_type *)ck_pr_load_ptr(&slot->type);
+	if (accepts(type, &message_info(post_id(extras->result))->type))
+		send_copy(extras->result, slot, parent, self, 0);
 }
 
 bool result_comes(struct slot *slot, const struct envelope *envelope)
@@ -67,10 +78,11 @@ bool result_take(struct slot *slot, const struct envelope *envelope)
 void noh_finish_type(const struct noh_message_type *type, const void *body)
 {
 	struct worker *worker = worker_of_call("noh_finish");
-	if (worker->end_asked) {
+	struct extras *extras = extras_of(worker->running);
+	if (worker->end_asked || extras->result) {
 		message_drop_owned(message_info(noh_message_id(type)), body);
 		return; // the first one counts
 	}
 	noh_end(0, NULL);
-	worker->end_result = result_create(type, body);
+	extras->result = result_create(type, body);
 }

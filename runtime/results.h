@@ -4,12 +4,13 @@
 
 #include "runtime/post.h"
 
-/* Any thread. A copy of the message, to be kept until the end. */
-struct envelope *result_create(const struct noh_message_type *type, const void *body);
-void result_destroy(struct envelope *result);
+/* The worker that ends `from`. Sends a copy to `watcher`, for its monitor `watch`. */
+void result_post(struct envelope *result, uint64_t watcher, uint64_t from, uint64_t watch);
 
-/* The worker that ends `from`. Sends a copy to `to`, for its monitor `watch`; 0: to the parent. */
-void result_post(struct envelope *result, uint64_t to, uint64_t from, uint64_t watch);
+/* The same, to the parent, if it accepts it and does not watch. */
+void result_tell_parent(const struct extras *extras, uint64_t parent, uint64_t self);
+
+void result_destroy(struct envelope *result);
 
 /* Whoever runs the slot: a result has come. False: nobody here wants it. */
 bool result_comes(struct slot *slot, const struct envelope *envelope);

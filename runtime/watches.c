@@ -66,8 +66,8 @@ void watchers_tell(struct extras *extras, uint64_t self, const struct ending *en
 	for (uint32_t place = 0; (watcher = relations_each(relations, RELATION_WATCHER, &place));) {
 		if (!gone && watcher->until_gone)
 			continue;
-		if (ending->result)
-			result_post(ending->result, watcher->peer, self, watcher->id);
+		if (extras->result && ending->why == NOH_WHY_NORMAL)
+			result_post(extras->result, watcher->peer, self, watcher->id);
 		post_down(watcher->peer, watcher->id, self, ending->why, ending->code,
 			  ending->reason ? ending->reason : "", restarting);
 		relations_remove(relations, watcher);

@@ -55,7 +55,6 @@ struct worker {
 	struct slot *overflowed_by; // in whose turn the ring was full: it goes on behind the others
 	int64_t end_code;
 	char *end_reason;
-	struct envelope *end_result; // of noh_finish()
 	struct turn_end *turn_ends;
 	struct scratch scratch;
 	jmp_buf failed; // where a failing handler goes
