@@ -86,7 +86,8 @@ static void on_signal(int number)
 
 static void install_handlers(void)
 {
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+	// Not on the stack of a fiber, which may be small.
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
 
 	sigemptyset(&action.sa_mask);
 	sigaddset(&action.sa_mask, SIGINT);

@@ -116,16 +116,32 @@ struct fiber *running_fiber(const char *call)
 
 // ---- beginning and end
 
+// What is left over of earlier fibers must be cleared to measure a stack, and all of it be read:
+// for those who look closely only.
+static bool are_stacks_measured(const struct worker *worker)
+{
+	return worker->runtime->log_level <= NOH_DEBUG;
+}
+
+static void log_stack(const struct fiber *fiber)
+{
+	noh_log(NOH_DEBUG, "used %zu of the %zu bytes of its stack",
+		stack_deepest_use(fiber->stack), fiber->stack->size);
+}
+
 void fiber_create(struct worker *worker, struct slot *slot)
 {
 	struct fiber *fiber = must_allocate_zeroed(sizeof(*fiber));
 	fiber->slot = slot;
 	fiber->deadline_ns = UINT64_MAX;
 	extras_of(slot)->fiber = fiber;
-	if (stack_cache_take(&worker->stacks, worker->self, &fiber->stack)) {
+	if (stack_caches_take(&worker->stacks, slot->type->limits.stack_bytes, worker->self,
+			      &fiber->stack)) {
 		turn_fail(worker, slot, stack_shortage());
 		return;
 	}
+	if (are_stacks_measured(worker))
+		stack_clean(fiber->stack);
 
 	// From here on it stays with this thread, whose thread-locals its frames may hold addresses
 	// of, unless its author says that they do not.
@@ -189,7 +205,9 @@ void fiber_destroy(struct worker *worker, struct slot *slot)
 	if (fiber->stack) {
 		if (fiber->state != FIBER_RETURNED)
 			context_abandon(&fiber->context);
-		stack_cache_give(&worker->stacks, fiber->stack);
+		if (are_stacks_measured(worker))
+			log_stack(fiber);
+		stack_caches_give(&worker->stacks, fiber->stack);
 	}
 	if (fiber->hand)
 		answer_that_it_ended(fiber->hand);
@@ -379,6 +397,11 @@ void noh_sleep(int64_t ms)
 	struct fiber *fiber = running_fiber("noh_sleep");
 	fiber_wait_until(fiber, FIBER_SLEEPS,
 			 clock_after_ms(runtime_now_ns(worker_here()->runtime), ms > 0 ? ms : 0));
+}
+
+size_t noh_stack_used(void)
+{
+	return stack_deepest_use(running_fiber("noh_stack_used")->stack);
 }
 
 void noh_yield(void)

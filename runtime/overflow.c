@@ -48,10 +48,12 @@ static void on_fault(int signal, siginfo_t *info, void *machine)
 {
 	int err = errno;
 	uint64_t tag;
+	size_t stack_bytes;
 
-	if (info->si_code > 0 && stack_guard_hit(info->si_addr, &tag)) {
-		void (*report)(uint64_t) = (void (*)(uint64_t))load_acquire(&report_fn);
-		report(tag);
+	if (info->si_code > 0 && stack_guard_hit(info->si_addr, &tag, &stack_bytes)) {
+		void (*report)(uint64_t, size_t) =
+			(void (*)(uint64_t, size_t))load_acquire(&report_fn);
+		report(tag, stack_bytes);
 	}
 	pass_on(signal, info, machine);
 	errno = err;
@@ -67,7 +69,7 @@ static void install(void)
 	sigaction(SIGSEGV, &action, NULL);
 }
 
-void overflow_watch(void (*report)(uint64_t tag))
+void overflow_watch(void (*report)(uint64_t tag, size_t stack_bytes))
 {
 	store_release(&report_fn, (void *)report); // pairs with on_fault()
 	pthread_once(&installed, install);

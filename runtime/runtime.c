@@ -17,25 +17,54 @@
 #include "runtime/watchdog.h"
 #include "runtime/worker.h"
 
-enum { DEFAULT_BUDGET = 128, DEFAULT_SHUTDOWN_MS = 4000, DEFAULT_LOG_LINES = 1000 };
+enum {
+	DEFAULT_BUDGET = 128,
+	DEFAULT_SHUTDOWN_MS = 4000,
+	DEFAULT_LOG_LINES = 1000,
+	LINE_BYTES = 256
+};
 
 uint64_t runtime_now_ns(struct noh_runtime *runtime)
 {
 	return clock_now_ns(runtime->clock);
 }
 
-static void report_overflow(uint64_t tag)
+// What a signal handler may do: no printf().
+static size_t put_text(char *line, size_t length, const char *text)
 {
-	// In a signal handler: only write().
-	char line[96] = "error fiber@";
-	char digits[12];
-	size_t length = strlen(line), count = 0;
-	for (uint32_t index = handle_index(tag); index || !count; index /= 10)
-		digits[count++] = (char)('0' + index % 10);
-	while (count)
-		line[length++] = digits[--count];
-	memcpy(line + length, ": its stack is full\n", 20);
-	if (write(STDERR_FILENO, line, length + 20) < 0)
+	while (*text && length < LINE_BYTES)
+		line[length++] = *text++;
+	return length;
+}
+
+static size_t put_number(char *line, size_t length, uint64_t number)
+{
+	char digits[21], *at = digits + 20;
+
+	*at = '\0';
+	do
+		*--at = (char)('0' + number % 10);
+	while (number /= 10);
+	return put_text(line, length, at);
+}
+
+// The fiber runs on this thread, so its slot does not change.
+static void report_overflow(uint64_t tag, size_t stack_bytes)
+{
+	char line[LINE_BYTES];
+	const struct slot *slot = &slot_table[handle_index(tag)];
+	const struct noh_actor_type *type =
+		(const struct noh_actor_type *)ck_pr_load_ptr(&slot->type);
+
+	size_t length = put_text(line, 0, "error ");
+	length = put_text(line, length, type && type->name ? type->name : "fiber");
+	length = put_text(line, length, "@");
+	length = put_number(line, length, handle_index(tag));
+	length = put_text(line, length, ": stack overflow: it has ");
+	length = put_number(line, length, stack_bytes / 1024);
+	length = put_text(line, length,
+			  " KiB (NOH_FIBER_WITH(type, (.stack_bytes = ...), function))\n");
+	if (write(STDERR_FILENO, line, length) < 0)
 		return;
 }
 
@@ -64,7 +93,7 @@ static void destroy(struct noh_runtime *runtime)
 	free(runtime->workers);
 	locals_finish(runtime);
 	pthread_mutex_destroy(&runtime->locals_lock);
-	stack_depot_finish(&runtime->stacks);
+	stacks_finish(&runtime->stacks);
 	slot_depot_finish(&runtime->slots);
 	pthread_mutex_destroy(&runtime->inject.lock);
 	pthread_mutex_destroy(&runtime->watchdog_lock);
@@ -96,7 +125,7 @@ int runtime_create(const struct noh_options *options, const struct seams *seams,
 	pthread_mutex_init(&runtime->locals_lock, NULL);
 	pthread_mutex_init(&runtime->watchdog_lock, NULL);
 	slot_depot_init(&runtime->slots);
-	stack_depot_init(&runtime->stacks, 0);
+	stacks_init(&runtime->stacks);
 	overflow_watch(report_overflow);
 
 	runtime->workers = must_allocate_zeroed(runtime->worker_count * sizeof(*runtime->workers));

@@ -10,7 +10,7 @@
 #include "runtime/clock.h"
 #include "runtime/queue.h"
 #include "runtime/seams.h"
-#include "runtime/stack.h"
+#include "runtime/stacks.h"
 
 enum { WORKER_LIMIT = 256, IDLE_WORDS = WORKER_LIMIT / 64 };
 
@@ -34,7 +34,7 @@ struct noh_runtime {
 	uint64_t guardian; // handle: the root of the tree; never dies before the runtime
 
 	struct slot_depot slots;
-	struct stack_depot stacks;
+	struct stacks stacks;
 
 	// What libraries keep in it, newest first.
 	struct local *locals;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -31,23 +32,32 @@
 #endif
 
 enum {
-#if defined(CONTEXT_ASAN) || defined(CONTEXT_TSAN)
-	DEFAULT_USABLE_BYTES = 64 << 10,
-#else
 	DEFAULT_USABLE_BYTES = 32 << 10,
+	LEAST_USABLE_BYTES = 16 << 10, // a signal handler and a line to the log need some
+#if defined(CONTEXT_ASAN) || defined(CONTEXT_TSAN)
+	SANITIZED = 2, // their frames are so many times as large
+#else
+	SANITIZED = 1,
 #endif
 	// Wide enough to catch a frame with a large buffer, which would step over a single page. It
 	// takes address space alone.
 	GUARD_BYTES = 64 << 10,
 
+	// Or fewer, if they are large.
 	STACKS_A_SLAB = 64,
+	SLAB_BYTES = 32 << 20,
 
-	// A cache holds so many, and moves half of them at a time.
+	// A cache holds so many, and moves half of them at a time; fewer, if that is a megabyte.
 	CACHE_LIMIT = 32,
+	CACHE_BYTES = 1 << 20,
 
-	// Above so many free stacks a depot gives their pages back. Up to it that is not worth the
-	// time: giving back and touching again cost several hundred switches.
+	// Above so many free stacks, or bytes, a depot gives their pages back. Up to it that is not
+	// worth the time: giving back and touching again cost several hundred switches.
 	WARM_LIMIT = 256,
+	WARM_BYTES = 8 << 20,
+
+	// Of the mappings that the kernel allows one in so many is left to everybody else.
+	MAPPINGS_LEFT = 16,
 };
 
 /* A mapping that is cut into stacks. The records lie outside of it and are never freed, only used
@@ -59,11 +69,12 @@ struct stack_slab {
 	// Where the mapping is; NULL while there is none. Written last when it is made, first when
 	// it goes.
 	void *low;
-	uint64_t stride;
+	uint64_t stride, count;
 
 	// Guarded by the depot's lock, and that of the spare slabs.
 	struct stack_slab *next;
 	unsigned cut_count;
+	unsigned split_count; // of those, whose guards are mappings of their own
 
 	struct fiber_stack stacks[STACKS_A_SLAB];
 };
@@ -72,6 +83,9 @@ static void *every_slab; // the newest first; only ever grows
 
 static pthread_mutex_t spare_slabs_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct stack_slab *spare_slabs;
+
+// Stacks whose guards are mappings of their own, in all depots.
+static uint32_t split_guards;
 
 static size_t rounded_up(size_t bytes, size_t unit)
 {
@@ -126,19 +140,28 @@ static struct stack_slab *slab_record(void)
 	return slab;
 }
 
+// At least `least`, at most `most`: as many as fit.
+static unsigned fitting(size_t bytes, size_t each, unsigned least, unsigned most)
+{
+	size_t count = bytes / each;
+	return count < least ? least : count > most ? most : (unsigned)count;
+}
+
 static struct stack_slab *slab_create(size_t stride)
 {
-	void *low = mmap(NULL, stride * STACKS_A_SLAB, PROT_READ | PROT_WRITE,
+	uint64_t count = fitting(SLAB_BYTES, stride, 1, STACKS_A_SLAB);
+	void *low = mmap(NULL, stride * count, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 	if (low == MAP_FAILED)
 		return NULL;
 	// A huge page would make every stack as large as it can be. Where there are none this
 	// fails, which is fine.
-	(void)madvise(low, stride * STACKS_A_SLAB, MADV_NOHUGEPAGE);
+	(void)madvise(low, stride * count, MADV_NOHUGEPAGE);
 
 	struct stack_slab *slab = slab_record();
-	slab->cut_count = 0;
+	slab->cut_count = slab->split_count = 0;
 	ck_pr_store_64(&slab->stride, stride);
+	ck_pr_store_64(&slab->count, count);
 	store_release(&slab->low, low); // pairs with stack_guard_hit()
 	return slab;
 }
@@ -159,7 +182,8 @@ static void slab_destroy(struct stack_slab *slab)
 #endif
 		VALGRIND_STACK_DEREGISTER(stack->valgrind_id);
 	}
-	munmap(low, slab->stride * STACKS_A_SLAB);
+	munmap(low, slab->stride * slab->count);
+	ck_pr_sub_32(&split_guards, slab->split_count);
 
 	pthread_mutex_lock(&spare_slabs_lock);
 	slab->next = spare_slabs;
@@ -167,12 +191,45 @@ static void slab_destroy(struct stack_slab *slab)
 	pthread_mutex_unlock(&spare_slabs_lock);
 }
 
-static int guard_install(void *low)
+// The first number in a file; what is missing or odd counts as `otherwise`.
+static long number_in(const char *path, long otherwise)
+{
+	char text[32] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return otherwise;
+
+	ssize_t length = read(fd, text, sizeof text - 1);
+	close(fd);
+	return length > 0 ? strtol(text, NULL, 10) : otherwise;
+}
+
+// How many mappings stacks may take: were it all of them, the next malloc() might fail, of whoever.
+static long mappings_for_stacks(void)
+{
+	static long known; // each thread that comes first finds the same
+	long most = ck_pr_load_64((uint64_t *)&known);
+
+	if (!most) {
+		most = number_in("/proc/sys/vm/max_map_count", 65530);
+		most -= most / MAPPINGS_LEFT;
+		ck_pr_store_64((uint64_t *)&known, (uint64_t)most);
+	}
+	return most;
+}
+
+static int guard_install(struct stack_slab *slab, void *low)
 {
 	if (madvise(low, guard_bytes(), MADV_GUARD_INSTALL) == 0)
 		return 0;
 	// An older kernel, or locked memory. This splits the mapping in two.
-	return mprotect(low, guard_bytes(), PROT_NONE) == 0 ? 0 : -ENOMEM;
+	if (2 * ((long)ck_pr_faa_32(&split_guards, 1) + 1) > mappings_for_stacks() ||
+	    mprotect(low, guard_bytes(), PROT_NONE) < 0) {
+		ck_pr_dec_32(&split_guards);
+		return -ENOMEM;
+	}
+	slab->split_count++;
+	return 0;
 }
 
 // Cuts the next stack of the depot, whose lock is held.
@@ -180,7 +237,7 @@ static int cut(struct stack_depot *depot, struct fiber_stack **ret_stack)
 {
 	struct stack_slab *slab = depot->slabs;
 
-	if (!slab || slab->cut_count == STACKS_A_SLAB) {
+	if (!slab || slab->cut_count == slab->count) {
 		slab = slab_create(guard_bytes() + depot->usable_bytes);
 		if (!slab)
 			return -ENOMEM;
@@ -189,7 +246,7 @@ static int cut(struct stack_depot *depot, struct fiber_stack **ret_stack)
 	}
 
 	char *guard = (char *)slab->low + slab->stride * slab->cut_count;
-	int err = guard_install(guard);
+	int err = guard_install(slab, guard);
 	if (err)
 		return err;
 
@@ -230,7 +287,7 @@ static int cache_refill(struct stack_cache *cache)
 	int err = 0;
 
 	pthread_mutex_lock(&depot->lock);
-	while (cache->count < CACHE_LIMIT / 2) {
+	while (cache->count < depot->cache_limit / 2) {
 		stack = pop(&depot->warm);
 		if (stack)
 			depot->warm_count--;
@@ -259,7 +316,7 @@ static void cache_drain(struct stack_cache *cache, unsigned keep)
 
 	pthread_mutex_lock(&depot->lock);
 	while (cache->count > keep) {
-		bool is_kept_warm = depot->warm_count < WARM_LIMIT;
+		bool is_kept_warm = depot->warm_count < depot->warm_limit;
 		push(is_kept_warm ? &depot->warm : &cold, pop(&cache->free));
 		depot->warm_count += is_kept_warm;
 		cache->count--;
@@ -279,11 +336,21 @@ static void cache_drain(struct stack_cache *cache, unsigned keep)
 	pthread_mutex_unlock(&depot->lock);
 }
 
+size_t stack_usable_bytes(size_t wanted)
+{
+	size_t bytes = wanted ? wanted : DEFAULT_USABLE_BYTES;
+	if (bytes < LEAST_USABLE_BYTES)
+		bytes = LEAST_USABLE_BYTES;
+	return rounded_up(bytes, page_bytes()) * SANITIZED;
+}
+
 void stack_depot_init(struct stack_depot *depot, size_t usable_bytes)
 {
+	size_t bytes = stack_usable_bytes(usable_bytes);
 	*depot = (struct stack_depot){
-		.usable_bytes = rounded_up(usable_bytes ? usable_bytes : DEFAULT_USABLE_BYTES,
-					   page_bytes()),
+		.usable_bytes = bytes,
+		.warm_limit = fitting(WARM_BYTES, bytes, 2, WARM_LIMIT),
+		.cache_limit = fitting(CACHE_BYTES, bytes, 2, CACHE_LIMIT),
 	};
 	pthread_mutex_init(&depot->lock, NULL);
 }
@@ -333,24 +400,12 @@ void stack_cache_give(struct stack_cache *cache, struct fiber_stack *stack)
 	close_to_tools(stack);
 	ck_pr_store_64(&stack->tag, 0);
 	push(&cache->free, stack);
-	if (++cache->count > CACHE_LIMIT)
-		cache_drain(cache, CACHE_LIMIT / 2);
+	unsigned limit = cache->depot->cache_limit;
+	if (++cache->count > limit)
+		cache_drain(cache, limit / 2);
 }
 
 // ---- questions
-
-// The first number in a file; what is missing or odd counts as `otherwise`.
-static long number_in(const char *path, long otherwise)
-{
-	char text[32] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return otherwise;
-
-	ssize_t length = read(fd, text, sizeof text - 1);
-	close(fd);
-	return length > 0 ? strtol(text, NULL, 10) : otherwise;
-}
 
 static long lines_in(const char *path)
 {
@@ -370,10 +425,11 @@ static long lines_in(const char *path)
 
 const char *stack_shortage(void)
 {
-	// The last few mappings may be refused to us and still be used by others meanwhile.
-	if (lines_in("/proc/self/maps") + 64 > number_in("/proc/sys/vm/max_map_count", 65530))
-		return "no stack for another fiber: the process has as many mappings as the kernel "
-		       "allows (sysctl vm.max_map_count)";
+	// The usual reason is known without a look at all the mappings.
+	if (2 * ((long)ck_pr_load_32(&split_guards) + 1) > mappings_for_stacks() ||
+	    lines_in("/proc/self/maps") + 64 > mappings_for_stacks())
+		return "no stack for another fiber: the process has nearly as many mappings as the "
+		       "kernel allows (sysctl vm.max_map_count)";
 	return "no stack for another fiber: the kernel grants no more memory (ulimit -v, the "
 	       "container's limit, vm.overcommit_memory)";
 }
@@ -389,14 +445,20 @@ stack_deepest_use(const struct fiber_stack *stack)
 	return (size_t)(top - (const char *)word);
 }
 
-bool stack_guard_hit(const void *address, uint64_t *ret_tag)
+__attribute__((no_sanitize_address, no_sanitize_thread)) void stack_clean(struct fiber_stack *stack)
+{
+	size_t used = stack_deepest_use(stack);
+	memset(stack->low + stack->size - used, 0, used);
+}
+
+bool stack_guard_hit(const void *address, uint64_t *ret_tag, size_t *ret_bytes)
 {
 	uintptr_t at = (uintptr_t)address;
 
 	for (struct stack_slab *slab = load_acquire(&every_slab); slab; slab = slab->older) {
 		uintptr_t low = (uintptr_t)load_acquire(&slab->low);
 		uint64_t stride = ck_pr_load_64(&slab->stride);
-		if (!low || at < low || at - low >= stride * STACKS_A_SLAB)
+		if (!low || at < low || at - low >= stride * ck_pr_load_64(&slab->count))
 			continue;
 
 		uint64_t offset = at - low;
@@ -404,6 +466,7 @@ bool stack_guard_hit(const void *address, uint64_t *ret_tag)
 		if (tag == 0 || offset % stride >= guard_bytes())
 			return false;
 		*ret_tag = tag;
+		*ret_bytes = stride - guard_bytes();
 		return true;
 	}
 	return false;

@@ -25,11 +25,11 @@ struct fiber_stack {
 	unsigned valgrind_id;
 };
 
-/* Where the stacks of a runtime come from, all of one size: what is free is shared by its caches.
- */
+/* Where the stacks of one size come from: what is free is shared by its caches. */
 struct stack_depot {
 	// Constant after init.
 	size_t usable_bytes;
+	unsigned warm_limit, cache_limit;
 
 	// Guarded by the lock.
 	pthread_mutex_t lock;
@@ -46,7 +46,11 @@ struct stack_cache {
 	unsigned count;
 };
 
-/* `usable_bytes` is rounded up to pages; 0 means the default, 32 KiB (64 under a sanitizer). */
+/* What a fiber gets that asks for so much: rounded up to pages, 16 KiB at least; 0 means the
+ * default, 32 KiB. Twice that under a sanitizer, whose frames are larger. */
+size_t stack_usable_bytes(size_t wanted);
+
+/* `usable_bytes` goes through stack_usable_bytes(). */
 void stack_depot_init(struct stack_depot *depot, size_t usable_bytes);
 
 /* Unmaps every stack, also those that were not given back. All its caches have been finished. */
@@ -70,12 +74,16 @@ void stack_cache_give(struct stack_cache *cache, struct fiber_stack *stack);
 const char *stack_shortage(void);
 
 /* How many bytes from the top down have ever been written, by this owner or by earlier ones since
- * the pages were last given back. Reads the whole stack: only for its owner, or while that is
- * suspended. */
+ * the pages were last given back or cleaned. Reads the whole stack: only for its owner, or while
+ * that is suspended. */
 size_t stack_deepest_use(const struct fiber_stack *stack);
 
-/* Tells whether the address lies in the guard of a stack that somebody has, and who that is. Any
+/* Clears what earlier owners have written. For its new owner, while nothing runs on it. */
+void stack_clean(struct fiber_stack *stack);
+
+/* Tells whether the address lies in the guard of a stack that somebody has, who that is, and how
+ * large the stack. Any
  * thread, also in a signal handler. */
-bool stack_guard_hit(const void *address, uint64_t *ret_tag);
+bool stack_guard_hit(const void *address, uint64_t *ret_tag, size_t *ret_bytes);
 
 #endif

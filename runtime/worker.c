@@ -81,7 +81,7 @@ int worker_create(struct noh_runtime *runtime, uint32_t index, struct worker **r
 	worker->runs_at_once = runtime->simulation ? NULL : runtime;
 	pthread_mutex_init(&worker->home.lock, NULL);
 	random_init(&worker->random, runtime->seed + index);
-	stack_cache_init(&worker->stacks, &runtime->stacks);
+	stack_caches_init(&worker->stacks, &runtime->stacks);
 	int err = runtime->seams->reactor_create(worker, &worker->reactor);
 	if (err) {
 		free(worker);
@@ -96,7 +96,7 @@ void worker_destroy(struct worker *worker)
 	if (!worker)
 		return;
 	worker->reactor->ops->destroy(worker->reactor);
-	stack_cache_finish(&worker->stacks);
+	stack_caches_finish(&worker->stacks);
 	slot_flush(&worker->slots);
 	scratch_finish(&worker->scratch);
 	pthread_mutex_destroy(&worker->home.lock);

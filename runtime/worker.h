@@ -13,7 +13,7 @@
 #include "runtime/random.h"
 #include "runtime/runtime.h"
 #include "runtime/scratch.h"
-#include "runtime/stack.h"
+#include "runtime/stacks.h"
 
 // What is counted always; each worker counts in its own lines, summed on reading.
 struct statistics {
@@ -63,7 +63,7 @@ struct worker {
 	// Fibers.
 	struct fiber *fiber; // the one that runs, or NULL
 	struct context loop; // this thread's own side
-	struct stack_cache stacks;
+	struct stack_caches stacks;
 
 	// Time.
 	uint64_t now_ns; // when the clock was last looked at

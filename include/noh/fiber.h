@@ -34,5 +34,10 @@ void noh_sleep(int64_t ms);
 /* Lets others run. Fibers. */
 void noh_yield(void);
 
+/* How many bytes of its stack the running fiber has used at most so far. Where the log is at debug
+ * level this is exact, and each fiber's end is logged with it; else the stack may still bear what
+ * an earlier fiber wrote. Reads the whole stack. Fibers. */
+size_t noh_stack_used(void);
+
 NOH_END
 #endif

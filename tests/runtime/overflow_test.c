@@ -59,22 +59,24 @@ static void fault_elsewhere(void)
 	page[0] = 1;
 }
 
-static void exit_42_for_owner_7(uint64_t tag)
+static void exit_42_for_owner_7(uint64_t tag, size_t stack_bytes)
 {
-	_exit(tag == 7 ? 42 : 1);
+	_exit(tag == 7 && stack_bytes >= 32 << 10 ? 42 : 1);
 }
 
-static void exit_1(uint64_t tag)
+static void exit_1(uint64_t tag, size_t stack_bytes)
 {
 	(void)tag;
+	(void)stack_bytes;
 	_exit(1);
 }
 
 static bool is_reported;
 
-static void remember(uint64_t tag)
+static void remember(uint64_t tag, size_t stack_bytes)
 {
 	(void)tag;
+	(void)stack_bytes;
 	is_reported = true;
 }
 

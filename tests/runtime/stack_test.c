@@ -69,10 +69,10 @@ Test(stack, is_rounded_up_to_pages)
 {
 	struct stack_depot odd;
 
-	stack_depot_init(&odd, 5000);
+	stack_depot_init(&odd, 50000);
 
 	cr_expect_eq(odd.usable_bytes % (size_t)sysconf(_SC_PAGESIZE), 0);
-	cr_expect_geq(odd.usable_bytes, 5000);
+	cr_expect_geq(odd.usable_bytes, 50000);
 	stack_depot_finish(&odd);
 }
 
@@ -123,12 +123,13 @@ Test(stack, guard_names_the_owner)
 {
 	struct fiber_stack *first = taken(71), *second = taken(72);
 	uint64_t tag = 0;
+	size_t bytes;
 
-	cr_expect(stack_guard_hit(first->low - 1, &tag));
+	cr_expect(stack_guard_hit(first->low - 1, &tag, &bytes));
 	cr_expect_eq(tag, 71);
-	cr_expect(stack_guard_hit(second->low - 1, &tag));
+	cr_expect(stack_guard_hit(second->low - 1, &tag, &bytes));
 	cr_expect_eq(tag, 72);
-	cr_expect(stack_guard_hit(second->low - 60000, &tag), "a large frame steps far");
+	cr_expect(stack_guard_hit(second->low - 60000, &tag, &bytes), "a large frame steps far");
 	cr_expect_eq(tag, 72);
 }
 
@@ -136,14 +137,15 @@ Test(stack, guard_is_not_hit_elsewhere)
 {
 	struct fiber_stack *stack = taken(71);
 	uint64_t tag = 5;
+	size_t bytes;
 	int local;
 
-	cr_expect_not(stack_guard_hit(stack->low, &tag));
-	cr_expect_not(stack_guard_hit(stack->low + stack->size - 1, &tag));
-	cr_expect_not(stack_guard_hit(&local, &tag));
-	cr_expect_not(stack_guard_hit(NULL, &tag));
+	cr_expect_not(stack_guard_hit(stack->low, &tag, &bytes));
+	cr_expect_not(stack_guard_hit(stack->low + stack->size - 1, &tag, &bytes));
+	cr_expect_not(stack_guard_hit(&local, &tag, &bytes));
+	cr_expect_not(stack_guard_hit(NULL, &tag, &bytes));
 	stack_cache_give(&cache, stack);
-	cr_expect_not(stack_guard_hit(stack->low - 1, &tag), "nobody has it any more");
+	cr_expect_not(stack_guard_hit(stack->low - 1, &tag, &bytes), "nobody has it any more");
 	cr_expect_eq(tag, 5);
 }
 
@@ -153,6 +155,7 @@ Test(stack, guard_of_a_finished_depot_is_forgotten)
 	struct stack_cache its_cache;
 	struct fiber_stack *stack;
 	uint64_t tag;
+	size_t bytes;
 	stack_depot_init(&passing, 0);
 	stack_cache_init(&its_cache, &passing);
 	cr_assert_eq(stack_cache_take(&its_cache, 9, &stack), 0);
@@ -160,7 +163,7 @@ Test(stack, guard_of_a_finished_depot_is_forgotten)
 
 	stack_depot_finish(&passing);
 
-	cr_expect_not(stack_guard_hit(guard, &tag));
+	cr_expect_not(stack_guard_hit(guard, &tag, &bytes));
 }
 
 Test(stack, guard_stops_a_write_below_the_end, ENDS_BY_FAULT)

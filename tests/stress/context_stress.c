@@ -88,7 +88,8 @@ static uint64_t wander(struct fiber *me, unsigned depth)
 
 	if (random_below(&me->random, 200) == 0) {
 		uint64_t tag = 0;
-		expect(stack_guard_hit(me->stack->low - 1, &tag) && tag == me->id,
+		size_t bytes;
+		expect(stack_guard_hit(me->stack->low - 1, &tag, &bytes) && tag == me->id,
 		       "the guard names another");
 	}
 	return sum;
