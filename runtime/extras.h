@@ -1,6 +1,6 @@
 /*
- * What an actor has beyond its slot, made on first need: its children, timers and connections,
- * asks, monitors, name. An idle actor without any of these has none. Touched by whoever runs the
+ * What an actor has beyond its slot, made on first need: its children, connections, asks,
+ * monitors, name. An idle actor without any of these has none. Touched by whoever runs the
  * actor, and by nobody else.
  */
 #ifndef NOH_RUNTIME_EXTRAS_H

@@ -261,6 +261,8 @@ bool life_may_come_back(const struct slot *slot)
 // The children are gone.
 static void finish(struct worker *worker, struct slot *slot, const struct ending *ending)
 {
+	if (slot->timers)
+		worker->runtime->seams->time->drop(slot);
 	if (slot->extras)
 		release_owned(worker, slot);
 	if (slot->type == &guardian_actor_type)

@@ -70,9 +70,9 @@ struct slot_list {
 
 static inline void slot_list_push(struct slot_list *list, struct slot *slot)
 {
-	slot->queue_next = NULL;
+	slot->queue_next = 0;
 	if (list->first)
-		list->last->queue_next = slot;
+		list->last->queue_next = slot_index(slot);
 	else
 		list->first = slot;
 	list->last = slot;
@@ -82,7 +82,7 @@ static inline void slot_list_push(struct slot_list *list, struct slot *slot)
 // For what has just been taken and finds no place.
 static inline void slot_list_put_back(struct slot_list *list, struct slot *slot)
 {
-	slot->queue_next = list->first;
+	slot->queue_next = list->first ? slot_index(list->first) : 0;
 	if (!list->first)
 		list->last = slot;
 	list->first = slot;
@@ -93,7 +93,7 @@ static inline struct slot *slot_list_take(struct slot_list *list)
 {
 	struct slot *slot = list->first;
 	if (slot) {
-		list->first = slot->queue_next;
+		list->first = slot->queue_next ? &slot_table[slot->queue_next] : NULL;
 		ck_pr_store_32(&list->count, list->count - 1);
 	}
 	return slot;

@@ -17,8 +17,8 @@ struct timekeeper;
 
 // ---- what an actor owns
 
-/* Something of an actor's that is released at its end: a timer, a connection, an allocation.
- * Embedded in it. Touched by whoever runs the actor. */
+/* Something of an actor's that is released at its end: a connection, an allocation. (Timers are in
+ * a list of their own.) Embedded in it. Touched by whoever runs the actor. */
 struct owned {
 	struct owned *next, **link; // NULL link: in no list
 	/* The life of its owner ends. It is out of the list already. Runs on the worker that runs
@@ -123,6 +123,8 @@ struct time_ops {
 	struct alarm *(*set)(uint64_t deadline_ns, const struct noh_message_type *type);
 	/* Whoever runs the owner. It is forgotten, no message of it arrives. */
 	void (*cancel)(struct alarm *alarm);
+	/* The turn of the actor, whose life ends: cancels all timers in the slot's list. */
+	void (*drop)(struct slot *slot);
 };
 
 /* All that a runtime is given at its start. */

@@ -82,10 +82,11 @@ struct slot {
 	const struct noh_actor_type *type; // NULL: nobody lives here
 	uint64_t parent;                   // written by the spawner
 	struct extras *extras;             // made on first need
-	struct slot *queue_next; // in a home queue, the inject queue or the throttled list
-	uint32_t ending;         // generation * 4 + ENDING_ bits; acts between messages
-	uint16_t flags;          // enum slot_state, and the SLOT_ flags
-	uint8_t throttle_step;   // how often in a row it was throttled
+	uint32_t queue_next;   // by index: in a home queue, the inject queue or the throttled list
+	uint32_t timers;       // the youngest of its timers, by its place in their table; 0: none
+	uint32_t ending;       // generation * 4 + ENDING_ bits; acts between messages
+	uint16_t flags;        // enum slot_state, and the SLOT_ flags
+	uint8_t throttle_step; // how often in a row it was throttled
 };
 
 _Static_assert(sizeof(struct slot) == 2 * CACHE_LINE, "a slot is two cache lines");

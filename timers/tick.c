@@ -14,6 +14,27 @@ struct timekeeper *timekeeper_here(void)
 	return worker && worker->reactor ? worker->reactor->timekeeper : NULL;
 }
 
+// ---- the list of an actor's timers
+
+void timer_own(struct slot *slot, struct timer *timer)
+{
+	timer->younger = 0;
+	timer->older = slot->timers;
+	slot->timers = timer_index(timer);
+	if (timer->older)
+		timer_table[timer->older].younger = slot->timers;
+}
+
+void timer_disown(struct timer *timer)
+{
+	if (timer->younger)
+		timer_table[timer->younger].older = timer->older;
+	else
+		slot_table[handle_index(timer->receiver)].timers = timer->older;
+	if (timer->older)
+		timer_table[timer->older].younger = timer->younger;
+}
+
 // ---- cancelling
 
 // OFF, not returned, no tick in flight: nobody else knows it any more.
@@ -41,6 +62,7 @@ void timer_cancel(struct timer *timer)
 	struct timer_body body = timer_body_of(timer);
 	bool is_last; // no tick is in flight that would free the body
 
+	timer_disown(timer);
 	invalidate_id(timer);
 	for (;;) {
 		uint64_t word = load_acquire_64(&timer->word); // pairs with fire()
@@ -82,11 +104,6 @@ void timer_cancel(struct timer *timer)
 		timer_body_free(body);
 }
 
-void timer_release(struct owned *owned)
-{
-	timer_cancel(timer_of_owned(owned));
-}
-
 // ---- arming
 
 void timer_arm(struct timer *timer, uint64_t retired)
@@ -126,7 +143,7 @@ static void end_one_shot(struct timer *timer)
 	struct timer_body body = timer_body_of(timer);
 	uint64_t word;
 
-	disown(&timer->owned);
+	timer_disown(timer);
 	invalidate_id(timer);
 	do
 		word = load_acquire_64(&timer->word); // pairs with take_back()

@@ -38,7 +38,6 @@ static struct timer *start(struct worker *worker, uint64_t deadline_ns, bool at_
 	reactor_hold(keeper->reactor);
 	struct timer *timer = timer_take(keeper);
 	timer->gate.ops = &timer_ticks;
-	timer->owned.release = timer_release;
 	ck_pr_store_64(&timer->receiver, worker->self);
 	ck_pr_store_64(&timer->deadline_ns, deadline_ns);
 	timer->period_ns = period_ns;
@@ -60,7 +59,7 @@ static struct timer *start(struct worker *worker, uint64_t deadline_ns, bool at_
 	}
 	reactor_release(keeper->reactor);
 
-	own(&timer->owned);
+	timer_own(worker->running, timer);
 	if (at_once)
 		timekeeper_tick(timer);
 	return timer;
@@ -123,11 +122,16 @@ static void cancel_alarm(struct alarm *alarm)
 	struct timer *timer = timer_find((uintptr_t)alarm);
 	if (!timer)
 		return;
-	disown(&timer->owned);
 	timer_cancel(timer);
 }
 
-const struct time_ops timer_ops = {.set = set_alarm, .cancel = cancel_alarm};
+static void drop_timers(struct slot *slot)
+{
+	while (slot->timers)
+		timer_cancel(&timer_table[slot->timers]);
+}
+
+const struct time_ops timer_ops = {.set = set_alarm, .cancel = cancel_alarm, .drop = drop_timers};
 
 // ---- public
 
@@ -169,7 +173,6 @@ void noh_cancel(noh_timer timer)
 	struct timer *found = find_own(worker, timer);
 	if (!found)
 		return;
-	disown(&found->owned);
 	timer_cancel(found);
 }
 

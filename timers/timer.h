@@ -65,18 +65,20 @@ static inline uint32_t timer_in_flight(uint64_t word)
 	return (uint32_t)word >> 4;
 }
 
-enum { TIMER_BODY_INSIDE = 16 };
+enum { TIMER_BODY_INSIDE = 32 };
 
 struct timer {
-	struct gate gate; // first: envelopes point at it
-	struct owned owned;
+	struct gate gate;         // first: envelopes point at it
 	struct wheel_entry entry; // touched by who holds the keeper's reactor
 	uint64_t word;
 
 	// Written by the actor's side; the keeper reads them while the timer is armed.
-	uint64_t id;       // sequence above the index; another one as soon as it is cancelled
 	uint64_t receiver; // the owner's handle
 	uint64_t deadline_ns;
+	uint32_t older, younger; // timers of the same actor, by index; the actor's side alone
+
+	// The second cache line.
+	uint64_t id;        // sequence above the index; another one as soon as it is cancelled
 	uint64_t period_ns; // 0: once
 	struct timer *next; // of free ones and of returned ones
 	uint32_t missed;
@@ -92,16 +94,12 @@ struct timer {
 };
 
 _Static_assert(sizeof(struct timer) == 128, "a timer is two cache lines");
+_Static_assert(offsetof(struct timer, id) == 64, "the wheel needs the first line alone");
 _Static_assert(MESSAGE_TYPES <= 1 << 14, "a message id fits");
 
 static inline struct timer *timer_of_gate(struct gate *gate)
 {
 	return (struct timer *)gate;
-}
-
-static inline struct timer *timer_of_owned(struct owned *owned)
-{
-	return (struct timer *)(void *)((char *)owned - offsetof(struct timer, owned));
 }
 
 static inline struct timer *timer_of_entry(struct wheel_entry *entry)
@@ -122,6 +120,11 @@ enum { TIMER_INDEX_BITS = 26, TIMER_LIMIT = 1 << TIMER_INDEX_BITS };
 // never used, so that no timer has the id 0.
 extern struct timer *timer_table;
 extern uint32_t timer_table_end; // timers from here on are not usable yet; only ever grows
+
+static inline uint32_t timer_index(const struct timer *timer)
+{
+	return (uint32_t)(timer - timer_table);
+}
 
 /* Any thread. The timer of this id; NULL if it has been cancelled or has ticked for the last time.
  */
@@ -169,15 +172,18 @@ bool timekeeper_is_delivering(void);
 
 // ---- the actor's side of a timer that runs
 
-/* What envelopes and owners need to know of a timer. */
+/* What envelopes need to know of a timer. */
 extern const struct gate_ops timer_ticks;
-void timer_release(struct owned *owned);
+
+/* The list of its actor's timers. Whoever runs the actor. */
+void timer_own(struct slot *slot, struct timer *timer);
+void timer_disown(struct timer *timer);
 
 /* The keeper at home with this thread; NULL outside of workers. */
 struct timekeeper *timekeeper_here(void);
 
-/* From here on no tick of it is admitted, and its id is forgotten. Whoever runs its owner, which
- * does not list it any more. */
+/* From here on no tick of it is admitted, its id is forgotten, and its actor does not list it any
+ * more. Whoever runs that. */
 void timer_cancel(struct timer *timer);
 
 /* Puts a timer that is in no wheel into the one of this worker, to tick at its deadline, and counts
