@@ -91,7 +91,7 @@ void timer_cancel(struct timer *timer)
 		bool was_armed = timer_state(word) == TIMER_ARMED;
 		if (was_armed) {
 			is_last = !timer_in_flight(word);
-			wheel_remove(&timer->entry);
+			timekeeper_remove(here, timer);
 			ck_pr_store_64(&timer->word, timer_with(word, TIMER_OFF));
 			if (is_last && !(word & TIMER_RETURNED))
 				timer_give(here, timer);

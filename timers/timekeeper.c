@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "mailbox/pool.h"
+#include "runtime/slot.h"
 #include "timers/timer.h"
 
 enum {
@@ -97,6 +98,34 @@ static void fire(struct timekeeper *keeper, struct timer *timer, uint64_t now_ti
 	timekeeper_tick(timer);
 }
 
+// ---- what ticks will need, and was last touched when the timer was set
+
+static void fetch_ahead(struct timekeeper *keeper)
+{
+	const struct wheel_entry *entry = wheel_walk_ahead(&keeper->wheel);
+	if (!entry)
+		return;
+	const struct timer *timer = timer_of_entry((struct wheel_entry *)(uintptr_t)entry);
+	const struct slot *slot = slot_of(ck_pr_load_64(&timer->receiver));
+	if (!slot)
+		return;
+	__builtin_prefetch(&timer->id, 1); // its second line
+	__builtin_prefetch(&slot->in, 1);
+	__builtin_prefetch(&slot->out, 1);
+}
+
+// The state of the actor, which will run soon. A guess: whoever runs it may change it just now.
+static void fetch_state(const struct timer *timer)
+{
+#ifndef __SANITIZE_THREAD__
+	const struct slot *slot = slot_of(ck_pr_load_64(&timer->receiver));
+	if (slot)
+		__builtin_prefetch(ck_pr_load_ptr(&slot->state), 1);
+#else
+	(void)timer;
+#endif
+}
+
 // ---- returned timers
 
 void timekeeper_return(struct timer *timer, bool now)
@@ -113,6 +142,12 @@ void timekeeper_return(struct timer *timer, bool now)
 		reactor_wake(keeper->reactor);
 }
 
+void timekeeper_remove(struct timekeeper *keeper, struct timer *timer)
+{
+	wheel_remove(&timer->entry);
+	wheel_walk_anew(&keeper->wheel);
+}
+
 static void take_back(struct timekeeper *keeper, struct timer *timer)
 {
 	uint64_t word;
@@ -121,7 +156,7 @@ static void take_back(struct timekeeper *keeper, struct timer *timer)
 		word = load_acquire_64(&timer->word); // pairs with the swaps of the actor's side
 		// An OFF one may be freed by others as soon as it is not RETURNED any more.
 		if (timer_state(word) == TIMER_OFF)
-			wheel_remove(&timer->entry);
+			timekeeper_remove(keeper, timer);
 	} while (!swap_if_64(&timer->word, word, word & ~TIMER_RETURNED));
 
 	if (timer_state(word) == TIMER_ARMED)
@@ -158,7 +193,7 @@ void timekeeper_move(struct timekeeper *keeper, struct timer *timer)
 	if (wheel_contains(&timer->entry)) {
 		if (timer->entry.tick <= tick)
 			return;
-		wheel_remove(&timer->entry);
+		timekeeper_remove(keeper, timer);
 	}
 	wheel_add(&keeper->wheel, &timer->entry, tick);
 }
@@ -202,8 +237,11 @@ void timekeeper_expire(struct timekeeper *keeper, uint64_t now_ns, uint32_t room
 	// A run queue that others keep full must not stop the time.
 	if (room < LEAST_ROOM)
 		room = LEAST_ROOM;
-	while (room-- && (entry = wheel_expire(&keeper->wheel, now_tick)))
+	while (room-- && (entry = wheel_expire(&keeper->wheel, now_tick))) {
 		fire(keeper, timer_of_entry(entry), now_tick);
+		fetch_state(timer_of_entry(entry));
+		fetch_ahead(keeper);
+	}
 }
 
 uint64_t timekeeper_next_ns(struct timekeeper *keeper)

@@ -157,6 +157,9 @@ struct timekeeper *timekeeper_of(const struct timer *timer);
 /* Puts the timer into the wheel. The caller holds the keeper's reactor. */
 void timekeeper_add(struct timekeeper *keeper, struct timer *timer);
 
+/* Takes the timer out of the wheel, if it is in it. The caller holds the keeper's reactor. */
+void timekeeper_remove(struct timekeeper *keeper, struct timer *timer);
+
 /* Makes the wheel agree with a deadline that has become earlier. The caller holds the reactor. */
 void timekeeper_move(struct timekeeper *keeper, struct timer *timer);
 

@@ -133,6 +133,7 @@ static bool advance(struct wheel *wheel, uint64_t target)
 	struct wheel_link *list = &wheel->slots[slot];
 	wheel->now = begin;
 	clear_mark(wheel, slot);
+	wheel_walk_anew(wheel);
 	if (slot < WHEEL_NEAR_SLOTS) {
 		append_all(&wheel->due, list);
 		return true;
@@ -199,6 +200,32 @@ struct wheel_entry *wheel_expire(struct wheel *wheel, uint64_t now_tick)
 		}
 	}
 	return take_first(&wheel->due);
+}
+
+const struct wheel_entry *wheel_walk_ahead(struct wheel *wheel)
+{
+	struct wheel_walk *walk = &wheel->walk;
+
+	if (!wheel->words[0])
+		return NULL; // what is far will be moved before it is due
+	const struct wheel_link *list = &wheel->slots[first_marked(wheel)];
+	if (walk->list != list) {
+		*walk = (struct wheel_walk){.list = list, .at = {list->next, list->prev}};
+		__builtin_prefetch(list->next, 1);
+		__builtin_prefetch(list->prev, 1);
+		return NULL;
+	}
+
+	bool backward = walk->backward = !walk->backward;
+	const struct wheel_link *at = walk->at[backward];
+	if (at == list)
+		return NULL;
+	walk->at[backward] = backward ? at->prev : at->next;
+	if (walk->at[0] == walk->at[1])
+		walk->at[0] = walk->at[1] = list;
+	else
+		__builtin_prefetch(walk->at[backward], 1);
+	return (const struct wheel_entry *)at;
 }
 
 uint64_t wheel_next(struct wheel *wheel)

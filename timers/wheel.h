@@ -27,6 +27,13 @@ struct wheel_link {
 	struct wheel_link *prev;
 };
 
+// A walk through a slot, see wheel_walk_ahead().
+struct wheel_walk {
+	const struct wheel_link *list;  // of the slot; NULL: begins anew
+	const struct wheel_link *at[2]; // where its ends are; the list: there is nothing left
+	bool backward;
+};
+
 /* Part of what its user owns; must stay where it is while it is in a wheel. All zero is a valid
  * entry that is in no wheel. `tick` is its deadline, and may be read by the user. */
 struct wheel_entry {
@@ -60,6 +67,7 @@ struct wheel {
 
 	struct wheel_link due;  // waits to be handed out in this round
 	struct wheel_link late; // was due when it was added, waits for the next round
+	struct wheel_walk walk;
 };
 
 /* An empty wheel at which `now_tick` has already come. It is 75 KB, and must not be moved. */
@@ -93,6 +101,20 @@ static inline bool wheel_contains(const struct wheel_entry *entry)
  * with a later tick begins a new one. An earlier tick than before counts as that.
  */
 struct wheel_entry *wheel_expire(struct wheel *wheel, uint64_t now_tick);
+
+/*
+ * Entries that wait have not been touched for long, and each is found by way of its neighbour: who
+ * takes them out waits for memory once an entry. So while those of one slot are worked on, those of
+ * the next are walked through, a step at a time, from both ends by turns: the entry that a step
+ * comes to was asked for two steps before. Returns that entry, or NULL if there is none.
+ */
+const struct wheel_entry *wheel_walk_ahead(struct wheel *wheel);
+
+/* After wheel_remove() of an entry that may have been in this wheel, if that is walked. */
+static inline void wheel_walk_anew(struct wheel *wheel)
+{
+	wheel->walk.list = NULL;
+}
 
 /*
  * When to call wheel_expire() again: WHEEL_NEVER if the wheel is empty, the last round's tick or

@@ -180,6 +180,50 @@ Test(wheel, moves_an_entry_that_is_added_again_both_ways)
 	cr_expect_eq(expire_all(9006), 1);
 }
 
+Test(wheel, walks_ahead_through_the_next_slot_once)
+{
+	enum { COUNT = 7 };
+	static struct wheel_entry later, entries[COUNT];
+	unsigned came_to[COUNT] = {0};
+
+	wheel_init(&wheel, 0);
+	wheel_add(&wheel, &later, 101);
+	for (int i = 0; i < COUNT; i++)
+		wheel_add(&wheel, &entries[i], 100);
+	cr_expect_null(wheel_walk_ahead(&wheel)); // asks for its ends
+	for (int i = 0; i < 3 * COUNT; i++) {
+		const struct wheel_entry *entry = wheel_walk_ahead(&wheel);
+		if (entry)
+			came_to[entry - entries]++;
+	}
+
+	// Where the ends meet, one may be left out: it has been asked for.
+	unsigned sum = 0;
+	for (int i = 0; i < COUNT; i++) {
+		cr_expect_leq(came_to[i], 1);
+		sum += came_to[i];
+	}
+	cr_expect_geq(sum, COUNT - 1);
+	for (int i = 0; i < COUNT; i++)
+		cr_expect_eq(wheel_expire(&wheel, 100), &entries[i]);
+	cr_expect_null(wheel_expire(&wheel, 100));
+}
+
+Test(wheel, walks_anew_after_an_entry_was_removed)
+{
+	static struct wheel_entry first, second;
+
+	wheel_init(&wheel, 0);
+	wheel_add(&wheel, &first, 100);
+	wheel_add(&wheel, &second, 100);
+	wheel_walk_ahead(&wheel);
+	wheel_remove(&first);
+	wheel_walk_anew(&wheel);
+
+	cr_expect_null(wheel_walk_ahead(&wheel));
+	cr_expect_neq(wheel_walk_ahead(&wheel), &first);
+}
+
 Test(wheel, ends_a_round_though_entries_are_added_again_as_due)
 {
 	struct wheel_entry entries[2] = {};
