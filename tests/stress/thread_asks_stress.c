@@ -1,5 +1,6 @@
 /* Plain threads that come, ask and go, some before their answer has come: each ask gets its own
- * answer or runs out of time, also in a slot that an earlier thread left with mail on its way. */
+ * answer or runs out of time, also in a slot that an earlier thread left with mail on its way, and
+ * while another runtime, whose threads use the same slots, begins and ends. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@ NOH_REQUEST(twice, doubled, (u64, value));
 NOH_REQUEST(never, doubled);
 NOH_MESSAGE(finished, (u64, answers));
 
-enum { THREADS = 4, LIVES = 1000, LONG_LIVES = 30000 };
+enum { THREADS = 4, LIVES = 1000, LONG_LIVES = 30000, SHORT_ONES = 10 };
 
 struct oracle {
 	uint64_t asked;
@@ -33,8 +34,17 @@ static void on_never(struct oracle *self, const struct never *msg)
 
 NOH_ACTOR(oracle, (twice, on_twice), (never, on_never));
 
-static noh_actor oracle, root;
-static struct noh_runtime *runtime;
+// One runtime, and the threads that ask in it.
+struct side {
+	noh_actor oracle, root;
+	struct noh_runtime *runtime;
+	uint64_t lives;
+};
+
+struct life {
+	const struct side *side;
+	uint64_t value;
+};
 
 static void expect(int truth, const char *what)
 {
@@ -47,7 +57,9 @@ static void expect(int truth, const char *what)
 // One thread's life: it leaves with an answer on its way, as often as not.
 static void *ask_and_go(void *argument)
 {
-	uint64_t value = (uintptr_t)argument;
+	const struct life *life = (const struct life *)argument;
+	noh_actor oracle = life->side->oracle;
+	uint64_t value = life->value;
 	const struct doubled *answer = NULL;
 
 	int err = noh_ask(oracle, twice, 60 * 1000, &answer, .value = value);
@@ -63,32 +75,32 @@ static void *ask_and_go(void *argument)
 	return NULL;
 }
 
-static void *bring_up(void *unused)
+static void *bring_up(void *argument)
 {
-	uint64_t lives = getenv("NOH_LONG") ? LONG_LIVES : LIVES;
+	struct side *side = (struct side *)argument;
 
-	(void)unused;
-	noh_thread_enter(runtime);
-	for (uint64_t i = 1; i <= lives; i++) {
+	noh_thread_enter(side->runtime);
+	for (uint64_t i = 1; i <= side->lives; i++) {
+		struct life life = {side, i};
 		pthread_t thread;
-		expect(!pthread_create(&thread, NULL, ask_and_go, (void *)(uintptr_t)i),
-		       "no thread");
+		expect(!pthread_create(&thread, NULL, ask_and_go, &life), "no thread");
 		pthread_join(thread, NULL);
 	}
-	noh_send(root, finished, .answers = lives);
-	noh_thread_leave(runtime);
+	noh_send(side->root, finished, .answers = side->lives);
+	noh_thread_leave(side->runtime);
 	return NULL;
 }
 
-static int start(void *unused)
+static int start(void *argument)
 {
-	(void)unused;
-	oracle = noh_spawn(oracle, .asked = 0);
-	root = noh_self();
-	runtime = noh_runtime();
+	struct side *side = (struct side *)argument;
+
+	side->oracle = noh_spawn(oracle, .asked = 0);
+	side->root = noh_self();
+	side->runtime = noh_runtime();
 	for (int i = 0; i < THREADS; i++) {
 		pthread_t thread;
-		expect(!pthread_create(&thread, NULL, bring_up, NULL), "no thread");
+		expect(!pthread_create(&thread, NULL, bring_up, side), "no thread");
 		pthread_detach(thread);
 	}
 	for (int i = 0; i < THREADS; i++)
@@ -96,7 +108,24 @@ static int start(void *unused)
 	return 0;
 }
 
+static void *run_short_ones(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < SHORT_ONES; i++) {
+		struct side side = {.lives = LIVES / SHORT_ONES / 2};
+		expect(!noh_run(start, &side, .workers = 2, .signals_off = true),
+		       "a short runtime failed");
+	}
+	return NULL;
+}
+
 int main(void)
 {
-	return noh_run(start, NULL, .workers = 2);
+	struct side side = {.lives = getenv("NOH_LONG") ? LONG_LIVES : LIVES};
+	pthread_t thread;
+
+	expect(!pthread_create(&thread, NULL, run_short_ones, NULL), "no thread");
+	int status = noh_run(start, &side, .workers = 2, .signals_off = true);
+	pthread_join(thread, NULL);
+	return status;
 }
