@@ -15,6 +15,7 @@
 #include <noh/noh.h>
 
 #include "runtime/asks.h"
+#include "runtime/bound.h"
 #include "runtime/deadlock.h"
 #include "runtime/gather.h"
 #include "runtime/life.h"
@@ -189,6 +190,8 @@ static void drop_examined(struct fiber *fiber)
 	// A message whose predicate failed is lost, as one whose handler fails.
 	struct envelope *envelope = saved_take_wanted(fiber->slot, is_this, fiber->examined);
 	fiber->examined = NULL;
+	if (envelope->type & POST_COUNTED)
+		bound_taken(fiber->slot, envelope);
 	marks_clear(envelope);
 	answer_that_it_ended(envelope);
 	envelope_release(envelope);
