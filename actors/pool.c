@@ -235,7 +235,11 @@ static void pass_on(struct noh_pool_router *self, const struct noh_delivery *in)
 		worker = next_worker(self);
 		break;
 	}
-	noh_forward(worker->actor);
+	int err = noh_forward(worker->actor);
+	if (err) {
+		noh_reply_error(err, "no room in a worker's mailbox");
+		return;
+	}
 	if (options->spread == NOH_SPREAD_LEAST_BUSY) {
 		worker->sent++;
 		send_mark(self, worker);

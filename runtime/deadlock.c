@@ -28,6 +28,7 @@
 
 #include "runtime/fibers.h"
 #include "runtime/gather.h"
+#include "runtime/marks.h"
 #include "runtime/saved.h"
 #include "runtime/trace.h"
 
@@ -160,7 +161,7 @@ static uint32_t refused_hop(const struct probe *probe)
 }
 
 // This fiber has the request that is refused, of the hop that the probe has come from.
-static void refuse(struct slot *slot, const struct probe *probe)
+static void refuse(struct worker *worker, struct slot *slot, const struct probe *probe)
 {
 	const struct hop *hop = &probe->hops[probe->at];
 	char text[1024];
@@ -169,6 +170,8 @@ static void refuse(struct slot *slot, const struct probe *probe)
 	struct envelope *request = saved_take_wanted(slot, is_request_of, hop);
 	if (!request)
 		return;
+	if (request->type & POST_MARKS)
+		marks_take(worker->runtime, slot, request);
 	for (uint32_t i = 0; i <= probe->count && length < sizeof(text); i++) {
 		char name[96];
 		uint64_t who = probe->hops[(probe->at + i) % probe->count].who;
@@ -223,7 +226,7 @@ void deadlock_probe(struct worker *worker, struct slot *slot, struct probe *prob
 	if (!probe->left) {
 		go_round_again(probe);
 	} else if (!--probe->left) {
-		refuse(slot, probe);
+		refuse(worker, slot, probe);
 		probe_drop(probe);
 		return;
 	}

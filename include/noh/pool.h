@@ -14,9 +14,6 @@ enum noh_spread {
 	NOH_SPREAD_BROADCAST    // every one; who asked gets the answer of one of them
 };
 
-/* The key of a message, for NOH_SPREAD_HASH. Runs in the pool; must not wait. */
-typedef uint64_t (*noh_key_fn)(const struct noh_delivery *in);
-
 /* What a pool is like. Zero means the default. A worker that needs more than `max_restarts` (3)
  * within `within_ms` (5000) ends the pool as failed. */
 struct noh_pool {
@@ -24,7 +21,7 @@ struct noh_pool {
 	const char *name; // for logs; static
 	uint32_t workers; // as many as the runtime has
 	enum noh_spread spread;
-	noh_key_fn key; // for NOH_SPREAD_HASH: the sender
+	noh_key_fn key; // for NOH_SPREAD_HASH: the sender. Runs in the pool, must not wait
 	int64_t max_restarts;
 	int64_t within_ms;
 };
@@ -35,8 +32,9 @@ struct noh_pool {
  * What is sent to the pool reaches a worker with its sender and its reply address, so it is asked
  * as a worker is. A worker that fails or is killed is started again in its place: what it had in
  * hand is lost, and its asker hears -ECONNRESET at once; what waits for it waits on; the others go
- * on. One that ends normally leaves the pool; the last one ends it. From one sender to one worker
- * messages keep their order; with NOH_SPREAD_HASH and the default key all of a sender's do.
+ * on. Who asks when a worker's mailbox is full hears -EAGAIN. One that ends normally leaves the
+ * pool; the last one ends it. From one sender to one worker messages keep their order; with
+ * NOH_SPREAD_HASH and the default key all of a sender's do.
  *
  * Fibers. The pool is a child of the caller; its end is that of its workers. Copies all it is
  * given. Returns when all have been spawned; NOH_NOBODY when the runtime is shutting down. */

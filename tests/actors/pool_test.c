@@ -314,3 +314,34 @@ Simulated(pool, fails_when_a_worker_does_so_too_often)
 	const struct noh_down *down = noh_as(noh_receive(100, noh_down), noh_down);
 	noh_check(down && down->why == NOH_WHY_FAILED);
 }
+
+// Has room for one.
+struct narrow {
+	uint64_t unused;
+};
+
+static void serve_narrowly(struct narrow *self)
+{
+	(void)self;
+	for (;;) {
+		const struct serve *msg = noh_as(noh_receive(-1, serve), serve);
+		noh_sleep(msg->takes_ms);
+		noh_reply(served);
+	}
+}
+
+NOH_FIBER_WITH(narrow, (.mailbox_messages = 1), serve_narrowly);
+
+Simulated(pool, tells_who_asks_when_a_worker_has_no_room)
+{
+	noh_actor pool = noh_pool_start((.workers = 1), NOH_CHILD(narrow, (.unused = 0)));
+	noh_actor pools[3] = {pool, pool, pool};
+	struct serve_answered all[3];
+
+	noh_check(noh_ask_all(pools, 3, serve, 1000, all, .takes_ms = 10) == -EAGAIN);
+
+	int full = 0;
+	for (int i = 0; i < 3; i++)
+		full += all[i].err == -EAGAIN;
+	noh_check(full >= 1 && all[0].err == 0);
+}
