@@ -100,7 +100,7 @@ static void note_end(struct noh_scope_keeper *self, const struct noh_down *msg)
 	self->members[self->ended++] = member;
 }
 
-// Whatever a member sends to its parent may be its result, if it is the last.
+// What it ends with comes last. Whatever else it sends to its parent may be that, so far.
 static void note_result(struct noh_scope_keeper *self, const struct noh_delivery *in)
 {
 	struct member *member = running_member(self, noh_sender());

@@ -24,7 +24,7 @@ struct noh_ended {
 	int64_t code;
 	const char *reason;
 	const struct noh_message_type *type; // of the result, or NULL
-	const void *result;                  // the last message that it sent to its parent
+	const void *result;                  // see noh_result()
 };
 
 /* Declares a scope that is closed at the end of the block, however the block is left:
@@ -88,7 +88,9 @@ void noh_scope_cancel(struct noh_scope *scope);
 /* The same, and ends the scope itself: nobody of it is left. NULL is fine. */
 void noh_scope_close(struct noh_scope *scope);
 
-/* The result of a member if it is a message of this type, else NULL. */
+/* What a member has ended with, by noh_finish(), if it is a message of this type, else NULL. (Who
+ * did not has the last message that it sent to its parent. Of a message that owns something there
+ * is nothing.) */
 #define noh_result(ended, message) \
 	((const struct message *)noh_result_as(ended, &message##_message))
 const void *noh_result_as(const struct noh_ended *ended, const struct noh_message_type *type);

@@ -23,7 +23,7 @@ static void seek(struct seeker *self)
 	noh_sleep(self->after_ms);
 	switch ((enum how)self->how) {
 	case NORMALLY:
-		noh_send(noh_parent(), found, .number = self->number, .text = "here");
+		noh_finish(found, .number = self->number, .text = "here");
 		break;
 	case BY_FAILURE:
 		noh_fail("lost %d", (int)self->number);
@@ -43,8 +43,10 @@ struct server {
 
 static void on_quit(struct server *self, const struct quit *msg)
 {
-	(void)self;
-	noh_end(msg->how != NORMALLY, "told to");
+	if (msg->how == NORMALLY)
+		noh_finish(found, .number = self->number);
+	else
+		noh_end(1, "told to");
 }
 
 NOH_ACTOR(server, (quit, on_quit));
@@ -319,6 +321,17 @@ Simulated(scope, lets_out_only_who_is_detached_by_name)
 	noh_check(running == 1);
 	noh_test_advance(50);
 	noh_check(running == 0);
+}
+
+Simulated(scope, gives_the_results_of_handlers_too)
+{
+	NOH_SCOPE(scope);
+	struct noh_ended ended;
+	noh_send(noh_scope_spawn(scope, server, .number = 7), quit, .how = NORMALLY);
+
+	noh_check(noh_scope_next(scope, 100, &ended) == 0);
+
+	noh_check(noh_result(&ended, found)->number == 7);
 }
 
 Simulated(scope, gives_members_a_name_and_a_monitor)
