@@ -52,6 +52,17 @@ static inline void buffer_release(struct noh_buffer *buffer)
 	}
 }
 
+/* Any thread that holds a reference. So many more, or fewer, at once. */
+static inline void buffer_retain_more(struct noh_buffer *buffer, int32_t count)
+{
+	uint32_t added = (uint32_t)count;
+	ck_pr_fence_release(); // pairs with buffer_release(), as that does
+	if (ck_pr_faa_32(&buffer->references, added) + added == 0) {
+		ck_pr_fence_acquire();
+		buffer_destroy(buffer);
+	}
+}
+
 /* Creator only. How much can still be written, and where. */
 static inline size_t buffer_room(const struct noh_buffer *buffer)
 {

@@ -62,6 +62,12 @@ void noh_shared_drop(const struct noh_shared *message)
 		buffer_release(buffer_of_room(message));
 }
 
+void noh_shared_hold_more(const struct noh_shared *message, int32_t holders)
+{
+	if (message)
+		buffer_retain_more(buffer_of_room(message), holders);
+}
+
 const void *noh_shared_lend(const struct noh_shared *message)
 {
 	struct worker *worker = worker_of_call("noh_shared_lend");
@@ -94,7 +100,9 @@ static int post_shared(struct slot *slot, noh_actor to, uint64_t from,
 	*follow_of(envelope, info) = follow;
 	if (__builtin_expect(trace_on, 0))
 		trace_send(from, to.id, info, message->body);
-	if (this_worker)
+	if (this_worker && follow)
+		this_worker->credit--; // who follows them holds back by itself
+	else if (this_worker)
 		count_send(this_worker, slot);
 	if (__builtin_expect(follow || !ck_pr_load_8(&slot->bounded), 1)) {
 		post(slot, envelope);
@@ -174,8 +182,8 @@ static int publish_shared(const noh_actor *to, size_t count, const struct messag
 	uint32_t sent = 0;
 
 	// All holds at once, before anybody can give one back.
-	ck_pr_add_32(&buffer->references, (uint32_t)count);
-	uint32_t given = 0;
+	buffer_retain_more(buffer, (int32_t)count);
+	int32_t given = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct slot *slot = slot_if_alive(to[i].id);
 		if (!slot)
@@ -184,8 +192,7 @@ static int publish_shared(const noh_actor *to, size_t count, const struct messag
 		if (!post_shared(slot, to[i], worker ? worker->self : 0, message, NULL))
 			sent++;
 	}
-	ck_pr_sub_32(&buffer->references, (uint32_t)count - given);
-	buffer_release(buffer);
+	buffer_retain_more(buffer, given - (int32_t)count - 1);
 	return (int)sent;
 }
 

@@ -11,6 +11,7 @@
 #include <noh/dead_letters.h>
 #include <noh/extend.h>
 #include <noh/fiber.h>
+#include <noh/group.h>
 #include <noh/join.h>
 #include <noh/link.h>
 #include <noh/memory.h>
@@ -22,5 +23,7 @@
 #include <noh/supervisor.h>
 #include <noh/tcp.h>
 #include <noh/timer.h>
+#include <noh/topic.h>
+#include <noh/watch.h>
 
 #endif

@@ -25,6 +25,9 @@ const struct noh_shared *noh_share_type(const struct noh_message_type *type, con
 const struct noh_shared *noh_shared_hold(const struct noh_shared *message);
 void noh_shared_drop(const struct noh_shared *message);
 
+/* So many holders more, or fewer, at once. Any thread that holds it. */
+void noh_shared_hold_more(const struct noh_shared *message, int32_t holders);
+
 /* Its body, which lives as long as a message: takes over the caller's hold and gives it back when
  * the handler returns (a fiber: at its next noh_receive()). Handlers, fibers. */
 const void *noh_shared_lend(const struct noh_shared *message);
