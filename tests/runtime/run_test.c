@@ -231,6 +231,100 @@ Test(environment, that_is_empty_counts_as_unset)
 	cr_expect_eq(noh_run(count_workers, NULL, .workers = 3), 3);
 }
 
+static int just_end(void *unused)
+{
+	(void)unused;
+	return 0;
+}
+
+static void run_and_log_the_start(void)
+{
+	lines[0] = '\0';
+	noh_run(just_end, NULL, .workers = 2, .budget = 20, .seed = 30, .name = "test",
+		.log = keep_line, .log_level = NOH_INFO);
+}
+
+Test(start, says_in_one_line_what_was_chosen)
+{
+	run_and_log_the_start();
+	cr_expect_str_eq(lines, "-: test: 2 workers, budget 20, io epoll, seed 30\n");
+}
+
+Test(environment, is_taken_for_each_option)
+{
+	setenv("NOH_WORKERS", "3", 1);
+	setenv("NOH_BUDGET", "7", 1);
+	setenv("NOH_SEED", "0x10", 1);
+	setenv("NOH_IO", "auto", 1);
+
+	run_and_log_the_start();
+
+	cr_expect_str_eq(lines, "-: test: 3 workers, budget 7, io epoll, seed 16\n");
+}
+
+Test(environment, is_read_anew_for_each_runtime)
+{
+	setenv("NOH_BUDGET", "7", 1);
+	run_and_log_the_start();
+	unsetenv("NOH_BUDGET");
+	setenv("NOH_IO", "epoll", 1);
+	run_and_log_the_start();
+
+	cr_expect_str_eq(lines, "-: test: 2 workers, budget 20, io epoll, seed 30\n");
+}
+
+// ---- the budget
+
+enum { NUMBERS = 100 };
+
+static int streak, longest;
+static char last;
+
+struct counter {
+	char letter;
+};
+
+static void on_number(struct counter *self, const struct number *msg)
+{
+	(void)msg;
+	streak = last == self->letter ? streak + 1 : 1;
+	last = self->letter;
+	if (streak > longest)
+		longest = streak;
+}
+
+NOH_ACTOR(counter, (number, on_number));
+
+static int count_with_two(void *unused)
+{
+	(void)unused;
+	noh_actor a = noh_spawn_with(counter, (.monitored = true), .letter = 'a');
+	noh_actor b = noh_spawn_with(counter, (.monitored = true), .letter = 'b');
+	for (int i = 0; i < NUMBERS; i++) {
+		noh_send(a, number);
+		noh_send(b, number);
+	}
+	noh_stop(a);
+	noh_stop(b);
+	noh_receive(-1, noh_down);
+	noh_receive(-1, noh_down);
+	return 0;
+}
+
+static int longest_streak(uint32_t budget)
+{
+	longest = 0;
+	noh_run(count_with_two, NULL, .workers = 1, .budget = budget);
+	return longest;
+}
+
+// Those who have fallen behind get longer turns, but not as long as they like.
+Test(budget, says_how_many_messages_an_actor_may_handle_in_a_turn)
+{
+	cr_expect_leq(longest_streak(2), 10);
+	cr_expect_gt(longest_streak(NUMBERS), 10);
+}
+
 static int log_at_each_level(void *unused)
 {
 	(void)unused;
