@@ -27,7 +27,7 @@ void dynamic_start_child(struct noh_dynamic_supervision *self, const struct noh_
 	bool is_alike = !memcmp(given->state, template->state, template->type->state_size);
 	struct member *member = dynamic_member_create(self, is_alike ? NULL : given->state);
 	struct noh_spawn_options options = {.size = sizeof(options),
-					    .name = template->id,
+					    .name = child_log_name(template),
 					    .keeps_place = template->restart != NOH_TEMPORARY,
 					    .supervised = true,
 					    .describe = template->describe};

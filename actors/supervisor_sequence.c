@@ -129,7 +129,7 @@ static void stopped(struct noh_supervision *self, struct place *place, const str
 static bool spawn_child(struct noh_supervision *self, struct place *place)
 {
 	struct noh_spawn_options options = {.size = sizeof(options),
-					    .name = place->spec->id,
+					    .name = child_log_name(place->spec),
 					    .keeps_place = !is_temporary(place),
 					    .supervised = true,
 					    .describe = place->spec->describe};

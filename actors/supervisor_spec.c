@@ -186,6 +186,11 @@ const struct noh_actor_type *child_type(const struct noh_child *child)
 	return child->supervisor ? supervisor_type(child->supervisor) : child->type;
 }
 
+const char *child_log_name(const struct noh_child *child)
+{
+	return strcmp(child->id, child_type(child)->name) ? child->id : NULL;
+}
+
 // ---- copying
 
 static void *allocate(size_t size)

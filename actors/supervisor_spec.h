@@ -24,6 +24,9 @@ struct supervisor_state {
 const struct noh_actor_type *supervisor_type(const struct noh_supervisor *options);
 const struct noh_actor_type *child_type(const struct noh_child *child);
 
+/* What logs call it; NULL if its type's name says the same, which costs no memory. */
+const char *child_log_name(const struct noh_child *child);
+
 /* Any thread. Whether these can be supervised; if not, `problem` says which is wrong, and how. */
 bool plan_check(const struct noh_supervisor *options, const struct noh_child *children,
 		char problem[PROBLEM_BYTES]);

@@ -2,6 +2,7 @@
 #include "bench/conversations.h"
 #include "bench/fibers.h"
 #include "bench/lives.h"
+#include "bench/restarts.h"
 #include "bench/sleeps.h"
 #include "bench/streams.h"
 
@@ -23,6 +24,8 @@ const struct workload workloads[] = {
 	 "120 actors ping random others, who answer; both count as messages"},
 	{"idle", "actor", 1000000, false, run_idle,
 	 "actors with 8 bytes of state that got one message and do nothing: their memory"},
+	{"restart", "restart", 1000000, false, run_restart,
+	 "so many children of one supervisor fail, each once, and start again"},
 	{"timers", "sleep", 500000, false, run_timers,
 	 "actors sleep 1 to 1000 ms, once each: processor time, and how late they wake"},
 	{"cancel", "timer", 10000000, false, run_cancel,

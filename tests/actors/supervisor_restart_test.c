@@ -225,6 +225,20 @@ Simulated(supervisor_restart, of_a_group_leaves_out_temporary_and_terminated_chi
 	noh_check(counts_agree(supervisor));
 }
 
+Simulated(supervisor_restart, of_a_group_starts_also_those_that_had_ended_by_themselves)
+{
+	noh_actor inbox = noh_test_inbox(), child, job;
+	noh_supervise((.strategy = NOH_ONE_FOR_ALL), WORKER(inbox, "a"),
+		      WORKER(inbox, "b", .ret_handle = &child),
+		      WORKER(inbox, "c", .restart = NOH_TRANSIENT, .ret_handle = &job));
+	noh_send(job, finish);
+	expect_heard(inbox, "start a, start b, start c, stop c normal");
+
+	make_fail(child);
+
+	expect_heard(inbox, "stop b failed, stop a shutdown, start a, start b, start c");
+}
+
 Simulated(supervisor_restart, whose_start_fails_is_tried_again_and_counts_again)
 {
 	noh_actor inbox = noh_test_inbox(), child;

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 
-WORKLOADS = ("pingpong pairs ring counting fanin forkjoin spawn skynet big idle timers cancel "
+WORKLOADS = ("pingpong pairs ring counting fanin forkjoin spawn skynet big idle restart timers cancel "
              "fibers waiting").split()
 NUMBERS = ["n", "ns_per_op", "seconds", "peak_rss_bytes"]
 MORE = {"idle": ["bytes_per_actor"], "waiting": ["bytes_per_fiber"],
