@@ -57,7 +57,9 @@ struct fiber {
 	struct envelope *hand; // the message received last: `copy`, or among those lent
 	struct envelope *lent; // all others, newest first, through `next`
 	uint32_t lent_count;
-	bool has_pinned; // so many that it was said
+	bool has_pinned;         // so many that it was said
+	struct envelope *joined; // by the last join: likewise
+	struct noh_delivery joined_result;
 	struct scratch scratch;
 
 	// Its saved mail.
@@ -121,6 +123,9 @@ void fiber_keep_lent(struct fiber *fiber, struct envelope *envelope);
 
 /* Gives back the message in hand and all that was lent. */
 void fiber_give_back_lent(struct fiber *fiber);
+
+/* Gives back what the last join got. */
+void fiber_give_back_joined(struct fiber *fiber);
 
 /* The envelope that mailbox_take() returned last is saved by a fiber that receives. */
 void fiber_save_unwanted(struct fiber *fiber, struct envelope *envelope);

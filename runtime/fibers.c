@@ -152,9 +152,24 @@ void fiber_create(struct worker *worker, struct slot *slot)
 	resume(worker, slot);
 }
 
+static void free_all(struct envelope **list)
+{
+	struct envelope *envelope;
+	while ((envelope = *list)) {
+		*list = envelope->next;
+		envelope_release(envelope);
+		envelope_free(envelope);
+	}
+}
+
+void fiber_give_back_joined(struct fiber *fiber)
+{
+	free_all(&fiber->joined);
+}
+
 void fiber_give_back_lent(struct fiber *fiber)
 {
-	struct envelope *hand = fiber->hand, *envelope;
+	struct envelope *hand = fiber->hand;
 
 	if (hand) {
 		if (__builtin_expect(hand->ask != 0, 0) && post_kind(hand) == POST_MESSAGE)
@@ -162,11 +177,8 @@ void fiber_give_back_lent(struct fiber *fiber)
 					  "received without an answer");
 		fiber->hand = NULL;
 	}
-	while ((envelope = fiber->lent)) {
-		fiber->lent = envelope->next;
-		envelope_release(envelope);
-		envelope_free(envelope);
-	}
+	free_all(&fiber->lent);
+	free_all(&fiber->joined);
 	fiber->lent_count = 0;
 	if (fiber->scratch.used)
 		scratch_clear(&fiber->scratch);
@@ -236,8 +248,10 @@ bool fiber_admits(struct fiber *fiber, struct envelope *envelope)
 {
 	if (envelope->type & POST_MARKS)
 		return marks_take(fiber->slot->runtime, fiber->slot, envelope);
-	if (post_kind(envelope) == POST_DOWN)
+	if (post_kind(envelope) == POST_DOWN) {
+		results_drop(fiber->slot, envelope->ask);
 		return watches_take(fiber->slot, envelope->ask);
+	}
 	if (post_kind(envelope) == POST_SHARED)
 		return shared_is_wanted(envelope);
 	if (post_kind(envelope) == POST_RESULT)

@@ -135,7 +135,7 @@ static inline void tell_parent(const struct extras *extras, uint64_t parent, uin
 			       const struct ending *ending, char *crash, bool in_limbo)
 {
 	if (extras && extras->result && ending->why == NOH_WHY_NORMAL)
-		result_tell_parent(extras, parent, self);
+		result_tell_parent(extras, parent, self, in_limbo);
 	struct child_ended ended = {.why = ending->why,
 				    .code = ending->code,
 				    .reason = ending->reason ? strdup(ending->reason) : NULL,

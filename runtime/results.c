@@ -6,6 +6,7 @@
 
 #include <noh/noh.h>
 
+#include "runtime/fiber.h"
 #include "runtime/life.h"
 #include "runtime/watches.h"
 
@@ -40,11 +41,22 @@ void result_post(struct envelope *result, uint64_t watcher, uint64_t from, uint6
 		send_copy(result, slot, watcher, from, watch);
 }
 
-void result_tell_parent(const struct extras *extras, uint64_t parent, uint64_t self)
+void result_tell_parent(const struct extras *extras, uint64_t parent, uint64_t self, bool in_limbo)
 {
 	struct slot *slot = slot_if_alive(parent);
-	if (!slot || watchers_include(extras, parent))
+	const struct relation *watcher =
+		relations_with(&extras->relations, RELATION_WATCHER, parent, NULL);
+	if (!slot)
 		return;
+
+	if (watcher) {
+		// It comes by the monitor; but of one in limbo the parent is told now.
+		for (; watcher && in_limbo;
+		     watcher =
+			     relations_with(&extras->relations, RELATION_WATCHER, parent, watcher))
+			send_copy(extras->result, slot, parent, self, watcher->id);
+		return;
+	}
 
 	// It outlives its children; only noh_become() may change what it accepts, meanwhile.
 	const struct noh_actor_type *type =
@@ -73,6 +85,23 @@ bool result_take(struct slot *slot, const struct envelope *envelope)
 	if (watch)
 		watch->has_result = false;
 	return watch;
+}
+
+static bool is_result_of(const struct envelope *envelope, const void *watch)
+{
+	return post_kind(envelope) == POST_RESULT && envelope->ask == *(const uint64_t *)watch;
+}
+
+void results_drop(struct slot *slot, uint64_t watch)
+{
+	struct relation *relation = watches_find(slot, watch);
+	struct envelope *envelope;
+
+	// (A predicate of noh_receive_if() looks at them one by one; they are refused after it.)
+	if (!relation || !relation->has_result || slot->extras->fiber->examined)
+		return;
+	while ((envelope = saved_take_wanted(slot, is_result_of, &watch)))
+		result_destroy(envelope);
 }
 
 void noh_finish_type(const struct noh_message_type *type, const void *body)

@@ -74,11 +74,6 @@ void watchers_tell(struct extras *extras, uint64_t self, const struct ending *en
 	}
 }
 
-bool watchers_include(const struct extras *extras, uint64_t who)
-{
-	return extras && relations_with(&extras->relations, RELATION_WATCHER, who, NULL);
-}
-
 void watchers_add(struct slot *slot, uint64_t who, const struct watcher *watcher)
 {
 	relations_add(&extras_of(slot)->relations, RELATION_WATCHER, who, watcher->id,
@@ -113,6 +108,7 @@ void noh_demonitor(uint64_t monitor)
 	struct worker *worker = worker_of_call("noh_demonitor");
 	struct relation *watch = watches_find(worker->running, monitor);
 	if (watch) {
+		results_drop(worker->running, monitor);
 		unwatch(worker->self, watch);
 		relations_remove(&worker->running->extras->relations, watch);
 	}

@@ -21,7 +21,6 @@ void watches_drop(struct slot *slot);
 /* Tells who watches this one. Over a restart only those who do not wait for it to be gone. */
 void watchers_tell(struct extras *extras, uint64_t self, const struct ending *ending,
 		   bool restarting, bool gone);
-bool watchers_include(const struct extras *extras, uint64_t who);
 void watchers_add(struct slot *slot, uint64_t who, const struct watcher *watcher);
 void watchers_remove(struct slot *slot, uint64_t who, const struct watcher *watcher);
 

@@ -257,3 +257,227 @@ Simulated(result, is_gone_once_the_monitor_is)
 
 	noh_check(!noh_receive(0));
 }
+
+// ---- joining
+
+static noh_actor spawn_watched_adder(void)
+{
+	return noh_spawn_with(adder, (.monitored = true));
+}
+
+Simulated(join, gets_a_result_however_long_ago_it_came)
+{
+	noh_actor adder = spawn_watched_adder();
+	add_up(adder, 5, -1);
+	noh_send(noh_self(), other); // stays queued
+
+	struct noh_joined how;
+	noh_check(noh_join(adder, 0, &how) == 0);
+
+	noh_check(noh_same(how.who, adder) && how.why == NOH_WHY_NORMAL && !how.code);
+	const struct sum *sum = noh_as(how.result, sum);
+	noh_check(sum && sum->total == 4 && !strcmp(sum->text, "added"));
+	noh_check(noh_as(noh_receive(0), other));
+	noh_check(!noh_receive(0));
+}
+
+struct late {
+	noh_actor adder;
+};
+
+static void end_it_later(void *state)
+{
+	noh_sleep(50);
+	noh_send(((struct late *)state)->adder, work, .number = -1);
+}
+
+NOH_FIBER(late, end_it_later);
+
+Simulated(join, waits_for_the_end_and_its_result)
+{
+	noh_actor adder = spawn_watched_adder();
+	noh_spawn(late, .adder = adder);
+
+	struct noh_joined how;
+	noh_check(noh_join(adder, 100, &how) == 0);
+
+	noh_check(noh_as(how.result, sum) && noh_as(how.result, sum)->total == -1);
+}
+
+Simulated(join, without_a_result_says_how_it_ended)
+{
+	noh_actor adder = spawn_watched_adder();
+	noh_stop(adder);
+
+	struct noh_joined how;
+	noh_check(noh_join(adder, -1, &how) == 0);
+
+	noh_check(how.why == NOH_WHY_NORMAL && !how.result);
+}
+
+Simulated(join, of_a_failure_says_why)
+{
+	noh_actor failing = spawn_watched_adder(), killed = spawn_watched_adder();
+	noh_send(failing, work, .number = -99);
+	noh_kill(killed);
+
+	struct noh_joined how;
+	noh_check(noh_join(failing, -1, &how) == -ECONNRESET);
+	noh_check(how.why == NOH_WHY_FAILED && !strcmp(how.reason, "no such number"));
+	noh_check(noh_join(killed, -1, &how) == -ECONNRESET);
+	noh_check(how.why == NOH_WHY_KILLED && !how.result);
+}
+
+Simulated(join, of_one_that_was_gone_before_says_so)
+{
+	noh_actor adder = spawn_adder();
+	add_up(adder, 5, -1);
+
+	struct noh_joined how;
+	noh_check(noh_join(adder, -1, &how) == -ESRCH);
+
+	noh_check(how.why == NOH_WHY_NOBODY && !how.result);
+}
+
+Simulated(join, may_give_up_and_try_again)
+{
+	noh_actor adder = spawn_watched_adder();
+
+	noh_check(noh_join(adder, 10, NULL) == -ETIMEDOUT);
+	noh_check(noh_join(adder, 0, NULL) == -ETIMEDOUT);
+	add_up(adder, 5, -1);
+
+	struct noh_joined how;
+	noh_check(noh_join(adder, 10, &how) == 0 && how.result);
+}
+
+Simulated(join, of_one_not_monitored_leaves_nothing_behind)
+{
+	noh_actor adder = spawn_adder();
+
+	noh_check(noh_join(adder, 10, NULL) == -ETIMEDOUT);
+	add_up(adder, 5, -1);
+
+	noh_check(!noh_receive(0));
+}
+
+Simulated(join, gives_back_what_the_last_one_got)
+{
+	noh_actor givers[3];
+	drops = 0;
+	for (int i = 0; i < 3; i++) {
+		givers[i] = noh_spawn_with(giver, (.monitored = true));
+		noh_send(givers[i], other);
+	}
+
+	for (int i = 0; i < 3; i++) {
+		struct noh_joined how;
+		noh_check(noh_join(givers[i], -1, &how) == 0);
+		noh_check(noh_as(how.result, gift)->object.ptr);
+		noh_check(drops == i);
+	}
+}
+
+Simulated(join_any, gives_results_in_the_order_in_which_they_come)
+{
+	enum { COUNT = 5 };
+	static const int order[COUNT] = {3, 0, 4, 1, 2};
+	noh_actor adders[COUNT], left[COUNT];
+	size_t count = COUNT;
+	for (int i = 0; i < COUNT; i++)
+		left[i] = adders[i] = spawn_watched_adder();
+	for (int i = 0; i < COUNT; i++) {
+		noh_send(adders[order[i]], work, .number = order[i] + 1);
+		add_up(adders[order[i]], 0, -1);
+	}
+
+	for (int i = 0; i < COUNT; i++) {
+		struct noh_joined how;
+		noh_check(noh_join_any(left, &count, -1, &how) == 0);
+		noh_check(noh_same(how.who, adders[order[i]]));
+		noh_check(noh_as(how.result, sum)->total == order[i]);
+	}
+	noh_check(!count);
+	noh_check(noh_join_any(left, &count, -1, NULL) == -EINVAL);
+}
+
+Simulated(join_any, tells_of_failures_among_results)
+{
+	noh_actor adders[2] = {spawn_watched_adder(), spawn_watched_adder()};
+	size_t count = 2;
+	struct noh_joined how;
+
+	noh_send(adders[1], work, .number = -99);
+	noh_check(noh_join_any(adders, &count, -1, &how) == -ECONNRESET && count == 1);
+	noh_check(noh_join_any(adders, &count, 10, &how) == -ETIMEDOUT && count == 1);
+	noh_send(adders[0], work, .number = -1);
+	noh_check(noh_join_any(adders, &count, -1, &how) == 0 && !count);
+	noh_check(how.result);
+}
+
+Simulated(join_any, misses_none_of_those_it_has_looked_at)
+{
+	noh_actor adders[2] = {spawn_adder(), spawn_adder()};
+	size_t count = 2;
+	struct noh_joined how;
+
+	noh_check(noh_join_any(adders, &count, 0, NULL) == -ETIMEDOUT);
+	add_up(adders[0], 5, -1);
+	add_up(adders[1], 7, -1);
+
+	noh_check(noh_join_any(adders, &count, 0, &how) == 0);
+	noh_check(noh_as(how.result, sum)->total == 4);
+	noh_check(noh_join_any(adders, &count, 0, &how) == 0);
+	noh_check(noh_as(how.result, sum)->total == 6);
+}
+
+// ---- lives
+
+Simulated(result, of_a_child_that_keeps_its_place_comes_before_it_waits)
+{
+	noh_actor adder = noh_spawn_with(adder, (.monitored = true, .keeps_place = true));
+	add_up(adder, 5, -1);
+
+	struct noh_joined how;
+	noh_check(noh_join(adder, 0, &how) == 0);
+	noh_check(noh_as(how.result, sum)->total == 4);
+
+	struct adder state = {.total = 10};
+	noh_check(noh_restart(adder, &state) == 0);
+	noh_monitor(adder, true);
+	add_up(adder, 5, -98); // the next life has none of it
+	noh_check(noh_join(adder, 0, &how) == -ECONNRESET);
+	noh_check(!how.result);
+}
+
+static void finish_and_return(void *state)
+{
+	struct adder *self = (struct adder *)state;
+	noh_finish(sum, .total = self->total);
+}
+
+static void finish_and_wait(void *state)
+{
+	struct adder *self = (struct adder *)state;
+	noh_finish(sum, .total = self->total);
+	noh_sleep(1);
+	noh_fail("not reached");
+}
+
+Simulated(result, of_a_fiber_goes_out_when_it_returns_or_waits)
+{
+	static void (*const functions[])(void *) = {finish_and_return, finish_and_wait};
+	for (int64_t i = 0; i < 2; i++) {
+		struct noh_actor_type type = {.abi = NOH_ABI,
+					      .name = "finisher",
+					      .state_size = sizeof(struct adder),
+					      .run = functions[i]};
+		struct adder state = {.total = i};
+		struct noh_spawn_options options = {.size = sizeof(options), .monitored = true};
+		noh_actor fiber = noh_spawn_type(&type, &state, &options);
+
+		struct noh_joined how;
+		noh_check(noh_join(fiber, -1, &how) == 0);
+		noh_check(noh_as(how.result, sum)->total == i);
+	}
+}
