@@ -219,8 +219,11 @@ void connection_failed(struct connection *connection, int err)
 	connection->err = err;
 	if (!(connection->flags & IS_WRITING))
 		drop_unsent(connection); // else the poller has it, and will fail too
+	// A fiber that reads in line has been told of the peer's end, and may wait for room now.
 	if (connection->flags & IS_CLOSING)
 		finish(connection, false);
+	else if (connection->flags & TOLD_CLOSED)
+		connection_tell_drained(connection);
 	else
 		tell_closed(connection);
 }

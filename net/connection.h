@@ -23,6 +23,7 @@
 #include "runtime/seams.h"
 
 struct dial;
+struct stream;
 struct listener;
 
 enum {
@@ -92,17 +93,18 @@ struct connection {
 	_Alignas(CACHE_LINE) struct owned owned;
 	struct turn_end flush;
 	struct outgoing gathered;
-	uint64_t give_to;     // the next owner, while it is being given
-	void *back;           // struct given_back: what the old one had not handled, newest first
-	uint32_t in_hand;     // data messages admitted and not retired
-	uint32_t drained_out; // a noh_tcp_drained is under way; set by both sides
-	uint16_t former;      // noh_tcp_opened messages of owners that never took them
-	bool may_send;        // it is open: the owner may write by itself
-	bool above;           // more than the limit was unsent; noh_tcp_drained is promised
-	bool ended_writing;   // noh_tcp_half_close()
-	bool took_opened;     // or any message of it
-	bool closed_in_hand;  // noh_tcp_closed was admitted
-	bool gives;           // goes to the next owner when the turn ends
+	struct stream *stream; // what a fiber reads in line; or NULL
+	uint64_t give_to;      // the next owner, while it is being given
+	void *back;            // struct given_back: what the old one had not handled, newest first
+	uint32_t in_hand;      // data messages admitted and not retired
+	uint32_t drained_out;  // a noh_tcp_drained is under way; set by both sides
+	uint16_t former;       // noh_tcp_opened messages of owners that never took them
+	bool may_send;         // it is open: the owner may write by itself
+	bool above;            // more than the limit was unsent; noh_tcp_drained is promised
+	bool ended_writing;    // noh_tcp_half_close()
+	bool took_opened;      // or any message of it
+	bool closed_in_hand;   // noh_tcp_closed was admitted
+	bool gives;            // goes to the next owner when the turn ends
 
 	// The reactor's side.
 	_Alignas(CACHE_LINE) struct socket socket;
@@ -139,6 +141,12 @@ static inline uint64_t connection_id(const struct connection *connection)
 
 /* The holder, or whoever runs the owner: noh_tcp_drained, if that is not under way yet. */
 void connection_tell_drained(struct connection *connection);
+
+/* Whoever runs the owner. The connection, if it is this actor's. */
+struct connection *connection_mine(noh_conn conn);
+
+/* Whoever runs the owner. There will be a noh_tcp_drained, or an end. */
+void connection_promise_drained(struct connection *connection);
 
 /* Any thread. */
 void connection_retain(struct connection *connection);

@@ -5,6 +5,7 @@
 
 #include "mailbox/atomic.h"
 #include "net/connection.h"
+#include "net/stream.h"
 
 enum {
 	SEGMENT_CONNECTIONS = 64,
@@ -117,6 +118,8 @@ void connection_free(struct connection *connection)
 {
 	uint32_t generation = connection->generation + 1;
 
+	stream_destroy(connection->stream);
+	connection->stream = NULL;
 	ck_pr_store_64(&connection->owner, 0);
 	ck_pr_store_32(&connection->generation, generation ? generation : 1);
 	pthread_mutex_lock(&table_lock);

@@ -266,7 +266,8 @@ static void on_accepted(struct noh_listener *self, const struct noh_listener_acc
 	struct listener *listener = self->listener;
 	struct connection *connection = connection_find(msg->conn.id);
 
-	noh_actor serves = noh_spawn_type(listener->serve, listener->state, NULL);
+	noh_actor serves = listener->serve ? noh_spawn_type(listener->serve, listener->state, NULL)
+					   : noh_parent();
 	if (!serves.id)
 		return; // the runtime ends; who retires this message sees that nobody took it
 	listener->served = msg->conn.id;
@@ -323,8 +324,6 @@ int noh_tcp_listen_with(noh_actor *ret_listener, const struct noh_listen *given)
 	intptr_t descriptor;
 
 	memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
-	if (!options.serve)
-		return -EINVAL;
 	int err = address_parse(options.address ? options.address : "127.0.0.1", options.port,
 				&address);
 	if (err)
@@ -336,7 +335,7 @@ int noh_tcp_listen_with(noh_actor *ret_listener, const struct noh_listen *given)
 	poller->ops->address(poller, descriptor, false, &address);
 
 	struct listener *listener = pool_take(pool_class_of(sizeof(*listener)), sizeof(*listener));
-	size_t size = options.serve->state_size;
+	size_t size = options.serve ? options.serve->state_size : 0;
 	*listener = (struct listener){
 		.reactor = reactor,
 		.serve = options.serve,

@@ -10,6 +10,7 @@
 #include "net/connection.h"
 #include "net/dial.h"
 #include "net/intake.h"
+#include "net/stream.h"
 #include "runtime/life.h"
 #include "runtime/worker.h"
 
@@ -31,7 +32,7 @@ static bool is_mine(struct connection *connection)
 	return true;
 }
 
-static struct connection *mine(noh_conn conn)
+struct connection *connection_mine(noh_conn conn)
 {
 	struct connection *connection = connection_find(conn.id);
 	return connection && is_mine(connection) ? connection : NULL;
@@ -133,9 +134,17 @@ static uint64_t most_unsent(const struct connection *connection)
 	return (uint64_t)connection->unsent_limit * UNSENT_FACTOR + (uint64_t)credit * READ_MOST;
 }
 
+static void flush_at_turn_end(struct connection *connection)
+{
+	if (connection->flush.listed)
+		return;
+	connection_retain(connection);
+	at_turn_end(&connection->flush);
+}
+
 int noh_tcp_write(noh_conn conn, noh_bytes bytes)
 {
-	struct connection *connection = mine(conn);
+	struct connection *connection = connection_mine(conn);
 
 	if (!connection || connection->ended_writing || connection->closed_in_hand ||
 	    ck_pr_load_32(&connection->write_error))
@@ -147,22 +156,25 @@ int noh_tcp_write(noh_conn conn, noh_bytes bytes)
 	outgoing_add(&connection->gathered, bytes);
 	if (waiting + bytes.size > connection->unsent_limit)
 		connection->above = true;
-	if (!connection->flush.listed) {
-		connection_retain(connection);
-		at_turn_end(&connection->flush);
-	}
+	flush_at_turn_end(connection);
 	return 0;
+}
+
+void connection_promise_drained(struct connection *connection)
+{
+	connection->above = true;
+	flush_at_turn_end(connection);
 }
 
 size_t noh_tcp_unsent(noh_conn conn)
 {
-	struct connection *connection = mine(conn);
+	struct connection *connection = connection_mine(conn);
 	return connection ? unsent(connection) : 0;
 }
 
 int noh_tcp_half_close(noh_conn conn)
 {
-	struct connection *connection = mine(conn);
+	struct connection *connection = connection_mine(conn);
 	if (!connection)
 		return -EPIPE;
 	if (connection->ended_writing)
@@ -178,7 +190,7 @@ int noh_tcp_half_close(noh_conn conn)
 
 int noh_tcp_read_more(noh_conn conn, uint32_t credit)
 {
-	struct connection *connection = mine(conn);
+	struct connection *connection = connection_mine(conn);
 	if (!connection)
 		return -EPIPE;
 	if (connection->credit != NOH_CREDIT_BY_HAND)
@@ -189,9 +201,25 @@ int noh_tcp_read_more(noh_conn conn, uint32_t credit)
 	return 0;
 }
 
+// An old owner has not handled it: the next one will.
+static void give_back(struct connection *connection, noh_bytes bytes)
+{
+	struct given_back *back = pool_take(pool_class_of(sizeof(*back)), sizeof(*back));
+
+	back->bytes = bytes_hold(bytes);
+	do
+		back->next = (struct given_back *)ck_pr_load_ptr(&connection->back);
+	while (!swap_if(&connection->back, back->next, back)); // pairs with take_back()
+}
+
+static void keep_unread(void *connection, noh_bytes bytes)
+{
+	give_back((struct connection *)connection, bytes);
+}
+
 int noh_tcp_give(noh_conn conn, noh_actor to)
 {
-	struct connection *connection = mine(conn);
+	struct connection *connection = connection_mine(conn);
 	if (!connection || !slot_if_alive(to.id))
 		return -ESRCH;
 	if (to.id == noh_self().id)
@@ -199,6 +227,7 @@ int noh_tcp_give(noh_conn conn, noh_actor to)
 
 	flush(connection);
 	disown(&connection->owned);
+	stream_give_back(connection->stream, keep_unread, connection);
 	if (!connection->took_opened)
 		connection->former++;
 	connection->closed_in_hand = false;
@@ -232,21 +261,21 @@ void connection_owner_ended(struct owned *owned)
 
 void noh_tcp_close(noh_conn conn)
 {
-	struct connection *connection = mine(conn);
+	struct connection *connection = connection_mine(conn);
 	if (connection)
 		close_as(connection, ASK_CLOSE);
 }
 
 void noh_tcp_abort(noh_conn conn)
 {
-	struct connection *connection = mine(conn);
+	struct connection *connection = connection_mine(conn);
 	if (connection)
 		close_as(connection, ASK_ABORT);
 }
 
 static const char *address_text(noh_conn conn, bool of_peer)
 {
-	struct connection *connection = mine(conn);
+	struct connection *connection = connection_mine(conn);
 	char text[ADDRESS_TEXT];
 	union address address;
 
@@ -325,17 +354,6 @@ static bool admit_data(struct gate *gate, const void *body)
 	connection->may_send = true; // for a fiber that does not care to be told noh_tcp_opened
 	connection->in_hand++;
 	return true;
-}
-
-// An old owner has not handled it: the next one will.
-static void give_back(struct connection *connection, noh_bytes bytes)
-{
-	struct given_back *back = pool_take(pool_class_of(sizeof(*back)), sizeof(*back));
-
-	back->bytes = bytes_hold(bytes);
-	do
-		back->next = (struct given_back *)ck_pr_load_ptr(&connection->back);
-	while (!swap_if(&connection->back, back->next, back)); // pairs with take_back()
 }
 
 // One data message less, and one reference; a reactor that waits for this is told.

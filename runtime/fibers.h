@@ -49,6 +49,9 @@ struct envelope *fiber_hand(const struct slot *slot);
 /* The running fiber waits for the asks that it has opened. */
 void fiber_gather(struct worker *worker, struct gather *gather);
 
+/* Fails the running actor, unless it is a fiber: `call` waits. */
+void fiber_only(const char *call);
+
 /* Says whether this is what somebody waits for. Must not wait, fail or send: it runs on any stack.
  */
 typedef bool (*envelope_wanted_fn)(const struct envelope *envelope, const void *argument);

@@ -228,6 +228,11 @@ struct envelope *fiber_await(int64_t within_ms, envelope_wanted_fn is_wanted, co
 	return fiber->got;
 }
 
+void fiber_only(const char *call)
+{
+	running_fiber(call);
+}
+
 void fiber_lend(struct envelope *envelope)
 {
 	fiber_keep_lent(worker_here()->fiber, envelope);

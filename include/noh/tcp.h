@@ -24,8 +24,9 @@ struct noh_listen {
 	size_t size;
 	const char *address;                // a numeric address; default 127.0.0.1
 	uint16_t port;                      // 0: any free one, see noh_tcp_port()
-	const struct noh_actor_type *serve; // each connection gets an actor of this type ...
-	const void *state;                  // ... that starts with these bytes
+	const struct noh_actor_type *serve; // each connection gets an actor of this type; NULL:
+					    // all become the caller's ...
+	const void *state;      // ... that starts with these bytes
 	size_t max_connections; // 0: as many as descriptors allow; beyond it peers wait in the
 				// backlog
 	int backlog;            // 1024
@@ -88,6 +89,40 @@ void noh_tcp_abort(noh_conn conn);
  * the connection is gone. */
 const char *noh_tcp_peer(noh_conn conn);
 const char *noh_tcp_local(noh_conn conn);
+
+// ---- in line: fibers that read and write one after the other, instead of handling messages
+
+/* Connects, and waits: `err = noh_tcp_dial(&conn, .host = "example.org", .port = 80)`. Fibers.
+ * Returns 0, or the negative errno of the last address tried. */
+#define noh_tcp_dial(ret_conn, ...) \
+	noh_tcp_dial_with(ret_conn, \
+			  NOH_VALUE(noh_connect, .size = sizeof(struct noh_connect), __VA_ARGS__))
+int noh_tcp_dial_with(noh_conn *ret_conn, const struct noh_connect *options);
+
+/* Waits for the next connection that becomes this fiber's: that it is spawned to serve, that its
+ * listener without `serve` has accepted, or that was given to it. Fibers. `within_ms` as of
+ * noh_receive(). Returns 0; -ETIMEDOUT. */
+int noh_tcp_accept(int64_t within_ms, noh_conn *ret_conn);
+
+/* Waits until `least` bytes have come (0: any), and gets at most `most` of those that have (0:
+ * all). Other mail stays queued; what is lent, and the message in hand, stay so. The bytes are lent
+ * until the next read of this connection, or its end, whichever comes first. Fibers, owner only.
+ * Returns 0, with fewer than `least` bytes only when the peer has ended, and none after that (it
+ * can still be written to; the connection stays until noh_tcp_close() or the fiber's end);
+ * -ETIMEDOUT: nothing was taken; -EPIPE: not this fiber's; or what broke it. Whoever reads in line
+ * leaves its noh_tcp_data and noh_tcp_closed to these calls. */
+int noh_tcp_read(noh_conn conn, size_t least, size_t most, int64_t within_ms, noh_bytes *ret_bytes);
+
+/* The same up to and with the first byte `end`: `noh_tcp_read_to(conn, '\n', 1000, 5000, &line)`.
+ * Without it only when the peer has ended. -EMSGSIZE: it is not among the first `most` bytes;
+ * nothing was taken. */
+int noh_tcp_read_to(noh_conn conn, char end, size_t most, int64_t within_ms, noh_bytes *ret_bytes);
+
+/* As noh_tcp_write(), but if more than the unsent limit is waiting already it waits first until
+ * that is half as much. Fibers, owner only. Returns 0; -ETIMEDOUT: nothing was taken; -EPIPE. */
+int noh_tcp_write_within(noh_conn conn, noh_bytes bytes, int64_t within_ms);
+
+// ---- the messages of a connection
 
 /* The first message of a connection to its owner, also after noh_tcp_give(). */
 NOH_LIBRARY_MESSAGE(noh_tcp_opened, (conn, conn), (str, peer));
