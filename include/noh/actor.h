@@ -37,10 +37,11 @@ enum noh_full {
 	NOH_FULL_FAIL    // drops the message and fails the actor, whose quota it was
 };
 
-/* How an ask ended. `err`: 0, -ETIMEDOUT, -ECONNRESET (the asked actor failed with the request in
- * hand), -ESRCH (it is gone), -EAGAIN (its mailbox is full), -ENOTSUP (it does not accept the
- * request), -EPROTO (it answered with another type), or what noh_reply_error() said. `text` lives
- * as long as a message. */
+/* How an ask ended. `err`: 0, -ETIMEDOUT, -ECONNRESET (the asked actor ended with the request in
+ * hand), -ESRCH (it is gone, or has ended before it took the request), -ENODATA (it returned
+ * without an answer), -ENOTSUP (it does not accept the request), -EPROTO (it answered with another
+ * type), -EAGAIN (its mailbox is full), -EDEADLK (fibers ask each other in a circle), or what
+ * noh_reply_error() said. `text` lives as long as a message. */
 struct noh_outcome {
 	int err;
 	const char *text;

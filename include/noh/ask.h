@@ -6,6 +6,8 @@
 
 NOH_BEGIN
 
+#define NOH_FOREVER INT64_MAX // of within_ms: as long as it takes
+
 /* Asks and waits for the answer: `const struct balance *answer; err = noh_ask(alice, get_balance,
  * 1000, &answer);` Fibers, plain threads. `within_ms` is required. The answer lives as long as a
  * message (actor.h); plain threads drop it by noh_drop(). Returns 0 or a negative errno as in
@@ -15,8 +17,12 @@ NOH_BEGIN
  * no longer than its asker: `within_ms` 0 takes what is left of that deadline, and more than that
  * is cut to it; but NOH_FOREVER is not, for what must be done in any case. The outcome of a
  * noh_ask_later() is handled under the deadline that it was asked under. Without a request, 0 is no
- * time at all. */
-#define NOH_FOREVER INT64_MAX
+ * time at all.
+ *
+ * Fibers that ask each other in a circle would all wait for their deadlines. The one whose request
+ * closed it is told at once, by -EDEADLK and a text like "a@1 -> b@2 -> a@1", and the request is
+ * taken back; the others go on. (Not seen through are requests that were passed on or taken by
+ * noh_reply_later(), nor waits of another kind.) */
 #define noh_ask(to, request, within_ms, ret_answer, ...) \
 	request##_ask(to, within_ms, ret_answer, NOH_VALUE(request, __VA_ARGS__))
 
