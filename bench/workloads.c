@@ -2,6 +2,7 @@
 #include "bench/conversations.h"
 #include "bench/fibers.h"
 #include "bench/lives.h"
+#include "bench/publish.h"
 #include "bench/restarts.h"
 #include "bench/sleeps.h"
 #include "bench/streams.h"
@@ -34,6 +35,8 @@ const struct workload workloads[] = {
 	 "2 fibers throw a ball to and fro: a message, and a switch between two stacks"},
 	{"waiting", "fiber", 100000, false, run_waiting,
 	 "fibers that got one message and wait for the next: their memory"},
+	{"publish", "message", 10000000, true, run_publish,
+	 "1 actor publishes messages with 1 KB of text to a group, --tokens members strong"},
 };
 
 const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
