@@ -11,30 +11,15 @@
 
 // ---- work that waits
 
-static struct work *kept_work(struct work work)
+void supervisor_work_add(struct noh_supervision *self, struct work work)
 {
 	struct work *kept = (struct work *)noh_alloc(sizeof(*kept));
 	*kept = work;
-	return kept;
-}
-
-void supervisor_work_add(struct noh_supervision *self, struct work work)
-{
-	struct work *kept = kept_work(work);
 	if (self->first)
 		self->last->next = kept;
 	else
 		self->first = kept;
 	self->last = kept;
-}
-
-void supervisor_work_add_first(struct noh_supervision *self, struct work work)
-{
-	struct work *kept = kept_work(work);
-	kept->next = self->first;
-	if (!self->first)
-		self->last = kept;
-	self->first = kept;
 }
 
 void supervisor_work_overtaken(struct noh_supervision *self, const struct place *place)

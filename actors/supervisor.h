@@ -93,7 +93,6 @@ void requests_get_child_spec(struct noh_supervision *self, const struct noh_get_
 // ---- supervisor.c
 
 void supervisor_work_add(struct noh_supervision *self, struct work work);
-void supervisor_work_add_first(struct noh_supervision *self, struct work work);
 /* The work that waits for a place is dealt with otherwise. */
 void supervisor_work_overtaken(struct noh_supervision *self, const struct place *place);
 

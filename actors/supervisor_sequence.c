@@ -203,10 +203,11 @@ static void not_started(struct noh_supervision *self, struct place *place,
 	bool has_failed = msg->why != NOH_WHY_NORMAL;
 
 	if (has_failed && operation->purpose == RESTART) {
-		// As if it had ended later: it is tried again as long as that is allowed.
+		// As if it had ended later: it is tried again as long as that is allowed, and
+		// requests come in between.
 		*operation = (struct operation){.purpose = IDLE};
 		ended(self, place, msg);
-		supervisor_work_add_first(self, (struct work){.kind = WORK_ENDED, .place = place});
+		supervisor_work_add(self, (struct work){.kind = WORK_ENDED, .place = place});
 		return;
 	}
 	if (has_failed) {

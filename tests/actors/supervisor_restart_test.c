@@ -258,6 +258,26 @@ Simulated(supervisor_restart, whose_start_fails_is_tried_again_and_counts_again)
 	noh_check(went_down(supervisor, NOH_WHY_FAILED));
 }
 
+Simulated(supervisor_restart, that_fails_again_and_again_does_not_keep_requests_from_their_turn)
+{
+	noh_actor inbox = noh_test_inbox(), child;
+	noh_actor supervisor = noh_supervise(
+		(.strategy = NOH_ONE_FOR_ALL, .max_restarts = NOH_UNLIMITED_RESTARTS),
+		WORKER(inbox, "a"),
+		WORKER_WITH(inbox, "b", (.at_start = FAILS_WHEN_RESTARTED), .ret_handle = &child),
+		WORKER(inbox, "c"));
+	noh_send(child, fail, .reason = "told so");
+	for (int i = 0; i < 100; i++)
+		noh_yield();
+
+	noh_check(noh_supervisor_terminate_child(supervisor, "b") == 0);
+
+	noh_test_settle();
+	noh_check(state_of(supervisor, "a") == NOH_CHILD_RUNNING);
+	noh_check(state_of(supervisor, "b") == NOH_CHILD_ABSENT);
+	noh_check(state_of(supervisor, "c") == NOH_CHILD_RUNNING);
+}
+
 // ---- intensity
 
 Simulated(supervisor_restart, one_too_many_stops_all_children_and_fails_the_supervisor)
