@@ -14,6 +14,7 @@ Test(ids, knows_what_was_added_and_not_removed)
 	cr_expect(ids_add(&ids, 65535));
 	cr_expect(ids_remove(&ids, 7));
 	cr_expect_not(ids_remove(&ids, 7));
+	cr_expect_not(ids_remove(&ids, 0));
 	cr_expect_eq(ids.count, 1);
 
 	ids_finish(&ids);
@@ -46,7 +47,8 @@ Test(ids, agrees_with_flags_whatever_is_done)
 
 	srand(3);
 	for (int step = 0; step < 200000; step++) {
-		uint16_t id = (uint16_t)(1 + rand() % 12 + 16 * (rand() % 6));
+		uint16_t id = step % 2 ? (uint16_t)(1 + rand() % 12 + 16 * (rand() % 6))
+				       : (uint16_t)(1 + rand() % 200 + 4096 * (rand() % 8));
 		if (rand() % 2) {
 			cr_assert_eq(ids_add(&ids, id), !flags[id]);
 			flags[id] = true;
