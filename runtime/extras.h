@@ -72,6 +72,7 @@ struct extras {
 	uint32_t child_count;
 
 	struct owned *owned; // timers, connections, allocations
+	size_t owned_bytes;  // counted where there is a quota
 	struct kept_bytes *kept;
 	struct ask_table asks;
 	struct relations relations; // monitors and links

@@ -246,8 +246,10 @@ void fiber_stop_asked(struct worker *worker, struct slot *slot)
 
 bool fiber_admits(struct fiber *fiber, struct envelope *envelope)
 {
-	if (envelope->type & POST_MARKS)
-		return marks_take(fiber->slot->runtime, fiber->slot, envelope);
+	if (envelope->type & POST_MARKS && !marks_take(fiber->slot->runtime, fiber->slot, envelope))
+		return false;
+	if (envelope->type & POST_TIMED)
+		return !request_is_late(worker_here(), envelope);
 	if (post_kind(envelope) == POST_DOWN) {
 		results_drop(fiber->slot, envelope->ask);
 		return watches_take(fiber->slot, envelope->ask);
@@ -396,7 +398,15 @@ void fiber_time_over(struct worker *worker, struct slot *slot)
 {
 	struct fiber *fiber = slot->extras->fiber;
 	fiber->got = NULL;
-	if (fiber->state == FIBER_RECEIVES || fiber->state == FIBER_SLEEPS)
+	if (fiber->state == FIBER_RECEIVES || fiber->state == FIBER_SLEEPS ||
+	    fiber->state == FIBER_NEEDS_ROOM)
+		resume(worker, slot);
+}
+
+void fiber_has_room(struct worker *worker, struct slot *slot)
+{
+	struct fiber *fiber = slot->extras ? slot->extras->fiber : NULL;
+	if (fiber && slot_state(slot) == SLOT_ALIVE && fiber->state == FIBER_NEEDS_ROOM)
 		resume(worker, slot);
 }
 

@@ -35,6 +35,9 @@ void fiber_loses_saved(struct slot *slot, const struct envelope *taken, struct e
 /* Goes on with a fiber that had yielded. */
 void fiber_yielded(struct worker *worker, struct slot *slot);
 
+/* Where a fiber waits for room there is some. */
+void fiber_has_room(struct worker *worker, struct slot *slot);
+
 /* When its wait is over; UINT64_MAX if it has no limit, or is no fiber. */
 uint64_t fiber_deadline(const struct slot *slot);
 void fiber_time_over(struct worker *worker, struct slot *slot);

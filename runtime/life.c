@@ -90,7 +90,10 @@ void life_begin(struct worker *worker, struct slot *slot, struct envelope *envel
 	struct spawn *spawn = (struct spawn *)envelope->body;
 
 	slot->state = spawn->state;
-	slot->flags = SLOT_ALIVE | (spawn->type->run ? SLOT_FIBER : 0) |
+	const struct noh_limits *limits = &spawn->type->limits;
+	bool quotas = limits->owned_bytes | limits->timers | limits->children;
+	slot->flags = SLOT_ALIVE | (quotas ? SLOT_QUOTAS : 0) |
+		      (spawn->type->run ? SLOT_FIBER : 0) |
 		      (ck_pr_load_8(&slot->keeps_place) ? SLOT_KEEPS_PLACE : 0);
 	if (spawn->more) {
 		if (spawn->more->name)
@@ -128,6 +131,7 @@ static void release_owned(struct worker *worker, struct slot *slot)
 		disown(owned);
 		owned->release(owned);
 	}
+	extras->owned_bytes = 0;
 	kept_drop_all(extras);
 }
 
@@ -184,7 +188,8 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 	if (slot->extras)
 		postponed_replay(worker, slot);
 	saved_dead(worker->runtime, slot, self, "ended before it was handled");
-	bound_end(slot, self);
+	if (slot->bound)
+		bound_end(slot, self);
 	struct extras *extras = slot->extras;
 	slot->extras = NULL;
 	if (extras && extras->attached)

@@ -26,6 +26,20 @@ bool marks_take(struct noh_runtime *runtime, struct slot *slot, struct envelope 
 	return !expired;
 }
 
+bool request_is_late(struct worker *worker, struct envelope *envelope)
+{
+	// When the clock was looked at last is soon enough, and costs nothing.
+	struct noh_runtime *runtime = worker->runtime;
+	uint64_t now_ns = runtime->simulation ? runtime_now_ns(runtime) : worker->now_ns;
+	if (__builtin_expect(*post_deadline(envelope) >= now_ns, 1))
+		return false;
+
+	post_answered(envelope);
+	dead_count(runtime, worker->self, envelope->sender, message_info(post_id(envelope)),
+		   envelope->body, "the asker has given up");
+	return true;
+}
+
 int noh_send_expiring_type(noh_actor to, int64_t within_ms, const struct noh_message_type *type,
 			   const void *body)
 {

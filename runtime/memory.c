@@ -4,6 +4,7 @@
  */
 #include "runtime/memory.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,29 @@ void disown(struct owned *owned)
 	owned->link = NULL;
 }
 
+// The running actor has this from now on, if its type lets it have so much.
+static void own_allocation(struct allocation *allocation)
+{
+	struct slot *slot = worker_here()->running;
+
+	own(&allocation->owned);
+	size_t most = slot->flags & SLOT_QUOTAS ? limits_of(slot)->owned_bytes : 0;
+	if (!most)
+		return;
+	slot->extras->owned_bytes += malloc_usable_size(allocation);
+	if (slot->extras->owned_bytes > most)
+		noh_fail("over its quota of owned_bytes: %zu", most);
+}
+
+static void disown_allocation(struct allocation *allocation)
+{
+	struct worker *worker = this_worker;
+	if (worker && worker->running && allocation->owned.link &&
+	    worker->running->flags & SLOT_QUOTAS && limits_of(worker->running)->owned_bytes)
+		worker->running->extras->owned_bytes -= malloc_usable_size(allocation);
+	disown(&allocation->owned);
+}
+
 void *noh_alloc(size_t size)
 {
 	worker_of_call("noh_alloc");
@@ -73,7 +97,7 @@ void *noh_alloc(size_t size)
 	if (!allocation)
 		noh_fail("no memory for %zu bytes", size);
 	allocation->owned.release = free_allocation;
-	own(&allocation->owned);
+	own_allocation(allocation);
 	return allocation->at;
 }
 
@@ -83,7 +107,7 @@ void *noh_keep_type(const struct noh_message_type *type, const void *msg)
 	worker_of_call("noh_keep");
 	struct allocation *allocation = keep_message(info, msg);
 	message_disown(info, (void *)(uintptr_t)msg); // they moved
-	own(&allocation->owned);
+	own_allocation(allocation);
 	return allocation->at;
 }
 
@@ -97,7 +121,7 @@ void noh_drop(void *kept_or_allocated)
 	if (!kept_or_allocated)
 		return;
 	struct allocation *allocation = allocation_of(kept_or_allocated);
-	disown(&allocation->owned);
+	disown_allocation(allocation);
 	free_allocation(&allocation->owned);
 }
 

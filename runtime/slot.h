@@ -102,6 +102,7 @@ enum {
 	SLOT_STARTS_LATER = 1 << 7, // noh_start_later(): noh_start_done() will tell
 	SLOT_ENDS_LATER = 1 << 8,   // noh_end_later(): `extras->ending` says how
 	SLOT_STAMPED = 1 << 9,      // noh_idle_after(): it is noted when a message comes
+	SLOT_QUOTAS = 1 << 12,      // of owned bytes, timers or children
 	SLOT_TRAPS_EXITS = 1 << 10,
 	SLOT_LOOKS = 1 << 11, // a fiber that waits only until all mail has been looked at
 };

@@ -145,6 +145,13 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 	return (noh_actor){handle};
 }
 
+static void check_quota(const struct slot *slot)
+{
+	size_t most = limits_of(slot)->children;
+	if (most && slot->extras && slot->extras->child_count >= most)
+		noh_fail("over its quota of children: %zu", most);
+}
+
 noh_actor noh_spawn_type(const struct noh_actor_type *type, const void *state,
 			 const struct noh_spawn_options *options)
 {
@@ -178,6 +185,8 @@ noh_actor noh_spawn_type(const struct noh_actor_type *type, const void *state,
 	}
 	struct noh_runtime *runtime = whole.in ? whole.in : worker->runtime;
 	bool own_child = !whole.detached && runtime == worker->runtime;
+	if (own_child && worker->running->flags & SLOT_QUOTAS)
+		check_quota(worker->running);
 	return spawn_in(runtime, type, state, options, own_child ? worker->self : runtime->guardian,
 			ANY_WORKER);
 }

@@ -322,6 +322,7 @@ static void control(struct worker *worker, struct slot *slot, struct envelope *e
 		bound_want_room(slot, envelope->sender, *(uint64_t *)envelope->body);
 		break;
 	case CONTROL_ROOM:
+		fiber_has_room(worker, slot);
 		break;
 	case CONTROL_LANE: // looked at earlier
 		break;
@@ -368,6 +369,8 @@ static void to_living(struct worker *worker, struct slot *slot, struct envelope 
 		drop(worker, envelope); // its monitor was ended
 	else if (envelope->type & POST_MARKS && !marks_take(worker->runtime, slot, envelope))
 		drop(worker, envelope); // it has expired
+	else if (envelope->type & POST_TIMED && request_is_late(worker, envelope))
+		drop(worker, envelope);
 	else if (kind == POST_SHARED && !shared_is_wanted(envelope))
 		drop(worker, envelope);
 	else if (kind == POST_ANSWER)

@@ -13,7 +13,10 @@
 #include "runtime/worker.h"
 #include "timers/timer_body.h"
 
-enum { NS_A_MS = 1000 * 1000 };
+enum {
+	NS_A_MS = 1000 * 1000,
+	ALARM = 0, // of `policy`: none of noh_missed, since the runtime has set it
+};
 
 static const int64_t most_ms = INT64_C(4) * 1000 * 1000 * 1000 * 1000; // 126 years
 
@@ -113,7 +116,7 @@ static struct timer *find_own(struct worker *worker, noh_timer timer)
 static struct alarm *set_alarm(uint64_t deadline_ns, const struct noh_message_type *type)
 {
 	struct timer *timer =
-		start(worker_here(), deadline_ns, false, 0, NOH_MISSED_SKIP, type, NULL);
+		start(worker_here(), deadline_ns, false, 0, (enum noh_missed)ALARM, type, NULL);
 	return (struct alarm *)(uintptr_t)timer->id;
 }
 
@@ -135,6 +138,25 @@ const struct time_ops timer_ops = {.set = set_alarm, .cancel = cancel_alarm, .dr
 
 // ---- public
 
+// Those of the running actor that it has set itself. Walked only where there is a quota.
+static size_t count_timers(const struct slot *slot)
+{
+	size_t count = 0;
+	for (uint32_t index = slot->timers; index; index = timer_table[index].older)
+		count += timer_table[index].policy != ALARM;
+	return count;
+}
+
+static void check_quota(const struct slot *slot, const struct noh_message_type *type,
+			const void *body)
+{
+	size_t most = limits_of(slot)->timers;
+	if (!most || count_timers(slot) < most)
+		return;
+	message_drop_owned(message_info(noh_message_id(type)), body);
+	noh_fail("over its quota of timers: %zu", most);
+}
+
 noh_timer noh_timer_start(int64_t ms, int64_t every_ms, enum noh_missed missed,
 			  const struct noh_message_type *type, const void *body)
 {
@@ -149,6 +171,8 @@ noh_timer noh_timer_start(int64_t ms, int64_t every_ms, enum noh_missed missed,
 		message_drop_owned(message_info(noh_message_id(type)), body);
 		return (noh_timer){0};
 	}
+	if (__builtin_expect(worker->running->flags & SLOT_QUOTAS, 0))
+		check_quota(worker->running, type, body);
 	bool at_once = ms <= 0;
 	uint64_t deadline_ns = deadline_after(worker, at_once ? 0 : ms);
 	uint64_t period_ns = 0;

@@ -76,6 +76,9 @@ struct noh_limits {
 	size_t postponed;   // messages kept by noh_postpone(): 1000
 	noh_key_fn key; // of NOH_FULL_LATEST: the message's type and, if it is a u64, i64, actor
 			// or conn, its first field
+	// Quotas. Who would exceed one fails: noh_alloc() and noh_keep() together, as the allocator
+	// counts; timers set; children that have not ended.
+	size_t owned_bytes, timers, children;
 	size_t reserved[4];
 };
 

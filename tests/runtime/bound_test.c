@@ -558,3 +558,83 @@ Simulated(bound, refuses_a_fiber_that_does_not_look)
 	noh_test_settle();
 	noh_check(send_number(chooser, 100) == -EAGAIN);
 }
+
+// ---- waiting for room
+
+struct producer {
+	noh_actor to, report;
+	uint64_t count;
+	int64_t within_ms;
+};
+
+static void produce(struct producer *self)
+{
+	for (uint64_t value = 1; value <= self->count; value++) {
+		int err = noh_send_wait(self->to, self->within_ms, number, .value = value);
+		if (err) {
+			noh_send(self->report, answered, .err = err);
+			return;
+		}
+	}
+	noh_send(self->report, answered, .err = 0);
+}
+
+NOH_FIBER(producer, produce);
+
+Simulated(bound, lets_fibers_wait_for_room)
+{
+	noh_actor inbox = noh_test_inbox();
+	noh_actor taker = noh_spawn(taker, .to = inbox);
+
+	noh_spawn(producer, .to = taker, .report = inbox, .count = 100, .within_ms = -1);
+	noh_spawn(producer, .to = taker, .report = inbox, .count = 100, .within_ms = 1000);
+	noh_test_settle();
+
+	noh_check(((const struct answered *)noh_test_take(inbox, answered))->err == 0);
+	noh_check(((const struct answered *)noh_test_take(inbox, answered))->err == 0);
+	uint64_t sum = 0;
+	for (const struct got *got; (got = noh_test_take(inbox, got));)
+		sum += got->value;
+	noh_check(sum == 100 * 101);
+}
+
+Simulated(bound, ends_a_wait_for_room_in_time)
+{
+	noh_actor inbox = noh_test_inbox();
+	noh_actor child = failed_child(inbox, &taker_actor);
+
+	send_numbers(child, 1, MOST);
+	noh_spawn(producer, .to = child, .report = inbox, .count = 1, .within_ms = 100);
+	noh_test_advance(99);
+	noh_check(!noh_test_take(inbox, answered));
+	noh_test_advance(1);
+	noh_check(noh_test_sent(inbox, answered, .err = -EAGAIN));
+}
+
+Simulated(bound, tells_who_waits_for_room_when_a_restart_has_made_some)
+{
+	noh_actor inbox = noh_test_inbox();
+	noh_actor child = failed_child(inbox, &taker_actor);
+
+	send_numbers(child, 1, MOST);
+	noh_spawn(producer, .to = child, .report = inbox, .count = 2, .within_ms = -1);
+	noh_test_advance(10);
+	restart(child, inbox);
+
+	noh_check(((const struct answered *)noh_test_take(inbox, answered))->err == 0);
+}
+
+Simulated(bound, ends_a_wait_for_room_when_the_receiver_ends)
+{
+	noh_actor inbox = noh_test_inbox();
+	noh_actor chooser = noh_spawn(chooser, .to = inbox);
+
+	send_numbers(chooser, 1, MOST);
+	noh_spawn(producer, .to = chooser, .report = inbox, .count = 2, .within_ms = -1);
+	noh_test_advance(10);
+	noh_check(!noh_test_take(inbox, answered));
+	noh_kill(chooser);
+	noh_test_settle();
+
+	noh_check(noh_test_sent(inbox, answered, .err = 0)); // to nobody, as any message
+}

@@ -121,3 +121,92 @@ Simulated(expiry, of_a_message_to_nobody_is_a_dead_letter_as_any)
 
 	noh_check(noh_dead_letters() == before + 1);
 }
+
+NOH_MESSAGE(answer);
+NOH_REQUEST(question, answer, (u64, value));
+
+// Takes its time for each answer.
+struct late {
+	noh_actor to;
+};
+
+static void answer_late(struct late *self)
+{
+	const struct question *question;
+	while ((question = noh_as(noh_receive(-1, question), question))) {
+		noh_send(self->to, got, .value = question->value);
+		noh_sleep(100);
+		noh_reply(answer);
+	}
+}
+
+NOH_FIBER(late, answer_late);
+
+struct asker {
+	noh_actor whom;
+	uint64_t value;
+	int64_t within_ms;
+};
+
+static void ask_once(struct asker *self)
+{
+	const struct answer *answer;
+	noh_ask(self->whom, question, self->within_ms, &answer, .value = self->value);
+}
+
+NOH_FIBER(asker, ask_once);
+
+Simulated(expiry, skips_requests_whose_asker_has_given_up)
+{
+	noh_actor inbox = noh_test_inbox();
+	noh_actor late = noh_spawn(late, .to = inbox);
+	uint64_t before = noh_dead_letters();
+
+	noh_spawn(asker, .whom = late, .value = 1, .within_ms = 1000);
+	noh_test_settle();
+	noh_spawn(asker, .whom = late, .value = 2, .within_ms = 50);
+	noh_spawn(asker, .whom = late, .value = 3, .within_ms = 1000);
+	noh_test_advance(500);
+
+	noh_check(noh_test_sent(inbox, got, .value = 1));
+	noh_check(noh_test_sent(inbox, got, .value = 3));
+	noh_check(!noh_test_take(inbox, got));
+	noh_check(noh_dead_letters() == before + 1);
+}
+
+static void on_question(struct child *self, const struct question *msg)
+{
+	noh_send(self->to, got, .value = msg->value);
+	noh_reply(answer);
+}
+
+static void on_fail(struct child *self, const struct number *msg)
+{
+	(void)self;
+	(void)msg;
+	noh_fail("told so");
+}
+
+NOH_BEHAVIOUR(asked, child, (question, on_question), (number, on_fail));
+
+Simulated(expiry, of_a_request_is_looked_at_before_its_handler)
+{
+	noh_actor inbox = noh_test_inbox();
+	struct child state = {.to = inbox};
+	noh_actor asked = noh_spawn_type(&asked_actor, &state,
+					 NOH_VALUE(noh_spawn_options,
+						   .size = sizeof(struct noh_spawn_options),
+						   .keeps_place = true, .monitored = true));
+	uint64_t before = noh_dead_letters();
+
+	noh_send(asked, number, .value = 0);
+	noh_spawn(asker, .whom = asked, .value = 1, .within_ms = 50);
+	noh_spawn(asker, .whom = asked, .value = 2, .within_ms = 1000);
+	noh_test_advance(100);
+	noh_restart(asked, &state);
+	noh_test_settle();
+
+	noh_check(noh_test_sent(inbox, got, .value = 2));
+	noh_check(!noh_test_take(inbox, got));
+	noh_check(noh_dead_letters() == before + 1);
+}
