@@ -14,6 +14,7 @@
 #include <noh/group.h>
 #include <noh/join.h>
 #include <noh/link.h>
+#include <noh/machine.h>
 #include <noh/memory.h>
 #include <noh/pool.h>
 #include <noh/registry.h>
