@@ -50,7 +50,7 @@ void postponed_replay(struct worker *worker, struct slot *slot)
 // NULL where noh_test_handle() runs a handler by itself.
 static struct worker *handler_here(const char *call)
 {
-	if (!this_worker && recorder_here())
+	if (recorder_here())
 		return NULL;
 	struct worker *worker = worker_of_call(call);
 	if (worker->fiber)

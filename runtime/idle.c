@@ -42,7 +42,7 @@ void idle_drop(struct slot *slot)
 
 void noh_idle_after(int64_t ms)
 {
-	if (!this_worker && recorder_here())
+	if (recorder_here())
 		return;
 	struct worker *worker = worker_of_call("noh_idle_after");
 	if (worker->fiber)
