@@ -291,10 +291,9 @@ BOTH(writing_waits_until_the_peer_has_read)
 				.options.unsent_limit = 4 * PIECE));
 
 	// Nobody reads: the kernel's buffers fill, then ours, then time is up.
-	uint64_t written = 0;
 	int err;
 	while (!(err = noh_tcp_write_within(conn, bytes, 50)))
-		written += PIECE;
+		;
 	noh_check(err == -ETIMEDOUT);
 	noh_check(noh_tcp_unsent(conn) > 4 * PIECE && noh_tcp_unsent(conn) <= 5 * PIECE);
 
