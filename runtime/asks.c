@@ -116,7 +116,7 @@ uint64_t asks_open(struct worker *worker, noh_actor to, const struct noh_message
 		noh_fail("more than %d open asks", ASKS_MOST);
 	}
 	struct ask *ask = open_place(&slot->extras->asks);
-	uint64_t id = ask->id, now_ns = runtime_now_ns(worker->runtime);
+	uint64_t id = ask->id, now_ns = deadline_now_ns(worker);
 	uint64_t limit_ns = asks_deadline(worker);
 
 	ask->to = to.id;

@@ -1,6 +1,9 @@
 /* The real clock and the virtual one. */
 #include "runtime/clock.h"
 
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static uint64_t monotonic_now_ns(struct clock *clock)
@@ -13,6 +16,28 @@ static uint64_t monotonic_now_ns(struct clock *clock)
 }
 
 struct clock clock_monotonic = {.now_ns = monotonic_now_ns};
+
+bool clock_counter_is_good;
+
+static pthread_once_t judge_once = PTHREAD_ONCE_INIT;
+
+static void judge_counter(void)
+{
+	char source[16] = "";
+	FILE *file =
+		fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
+
+	if (!file)
+		return;
+	if (fgets(source, sizeof(source), file) && strcmp(source, "tsc\n") == 0)
+		clock_counter_is_good = true;
+	fclose(file);
+}
+
+void clock_glance_init(void)
+{
+	pthread_once(&judge_once, judge_counter);
+}
 
 static uint64_t virtual_now_ns(struct clock *clock)
 {

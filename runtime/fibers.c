@@ -423,7 +423,7 @@ void noh_sleep(int64_t ms)
 {
 	struct fiber *fiber = running_fiber("noh_sleep");
 	fiber_wait_until(fiber, FIBER_SLEEPS,
-			 clock_after_ms(runtime_now_ns(worker_here()->runtime), ms > 0 ? ms : 0));
+			 clock_after_ms(deadline_now_ns(worker_here()), ms > 0 ? ms : 0));
 }
 
 size_t noh_stack_used(void)

@@ -145,7 +145,7 @@ static uint64_t deadline_of(int64_t within_ms)
 {
 	if (within_ms <= 0)
 		return UINT64_MAX;
-	return clock_after_ms(runtime_now_ns(worker_here()->runtime), within_ms);
+	return clock_after_ms(deadline_now_ns(worker_here()), within_ms);
 }
 
 static void receive_waits(struct fiber *fiber, int64_t within_ms, uint64_t deadline_ns)

@@ -119,6 +119,7 @@ int runtime_create(const struct noh_options *options, const struct seams *seams,
 	memset(runtime, 0, sizeof(*runtime));
 	runtime->seams = seams;
 	runtime->simulation = simulation;
+	clock_glance_init();
 	runtime->clock = simulation ? &simulation->clock.clock : &clock_monotonic;
 	take_options(runtime, &whole);
 	pthread_mutex_init(&runtime->inject.lock, NULL);

@@ -68,9 +68,10 @@ struct worker {
 	// Time.
 	uint64_t now_ns; // when the clock was last looked at
 	uint64_t turn_began_ns;
-	bool poll_soon;        // it was looked at since the reactor's turn to be polled was
-	int32_t quantum;       // messages between two looks
-	uint64_t turns_before; // statistics.turns at the last look
+	struct clock_glance glance; // for deadlines
+	bool poll_soon;             // it was looked at since the reactor's turn to be polled was
+	int32_t quantum;            // messages between two looks
+	uint64_t turns_before;      // statistics.turns at the last look
 	uint64_t recent_ns, recent_turns; // of the last looks, the older the less
 	uint64_t turn_ns;                 // mean
 	uint64_t busy_since_ns;           // the queue has not been empty since; 0: it was
@@ -105,6 +106,12 @@ struct worker *worker_here(void);
 
 /* worker_here(), for calls that make no sense outside an actor; ends the process there. */
 struct worker *worker_of_call(const char *call);
+
+/* The worker's own thread. From when deadlines are counted: now, or some microseconds later. */
+static inline uint64_t deadline_now_ns(struct worker *worker)
+{
+	return clock_glance_ns(worker->runtime->clock, &worker->glance);
+}
 
 /* Where what a handler is lent goes: the fiber's if one runs. */
 struct scratch *scratch_here(struct worker *worker);

@@ -24,7 +24,7 @@ static uint64_t deadline_after(struct worker *worker, int64_t ms)
 {
 	if (ms > most_ms)
 		ms = most_ms;
-	return runtime_now_ns(worker->runtime) + (uint64_t)ms * NS_A_MS;
+	return deadline_now_ns(worker) + (uint64_t)ms * NS_A_MS;
 }
 
 // ---- setting and moving
