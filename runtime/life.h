@@ -26,9 +26,6 @@ void life_ending_asked(struct worker *worker, struct slot *slot);
 /* The child that sent the envelope has ended. */
 void life_child_ended(struct worker *worker, struct slot *slot, struct envelope *envelope);
 
-/* A child that was spawned for this actor by somebody else. */
-void life_adopt(struct slot *parent, uint64_t child);
-
 /* The life has ended, or waits for its children to, but its place may be kept for another one. */
 bool life_may_come_back(const struct slot *slot);
 

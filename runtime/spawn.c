@@ -6,6 +6,7 @@
 #include <noh/noh.h>
 
 #include "runtime/bound.h"
+#include "runtime/family.h"
 #include "runtime/guardian.h"
 #include "runtime/life.h"
 #include "runtime/trace.h"
@@ -36,26 +37,6 @@ bool accepts(const struct noh_actor_type *type, const struct noh_message_type *m
 		if (noh_message_id(*entry) == id)
 			return true;
 	return false;
-}
-
-static void link_child(struct slot *parent, uint64_t handle)
-{
-	struct extras *extras = extras_of(parent);
-	uint32_t index = handle_index(handle);
-	struct slot *child = &slot_table[index];
-
-	child->child_generation = handle_generation(handle);
-	child->elder = extras->youngest;
-	child->younger = 0;
-	if (extras->youngest)
-		slot_table[extras->youngest].younger = index;
-	extras->youngest = index;
-	extras->child_count++;
-}
-
-void life_adopt(struct slot *parent, uint64_t child)
-{
-	link_child(parent, child);
 }
 
 // Its spawner, the running actor, sets up its own sides here; the new actor does so before it runs.
@@ -125,7 +106,7 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 			      .state = state_copy(type, state),
 			      .more = more_of(options, worker, handle)};
 	if (worker && parent == worker->self)
-		link_child(worker->running, handle);
+		family_add(worker->running, handle);
 	else if (parent)
 		post_control(parent, CONTROL_ADOPT, handle, NULL,
 			     0); // before the child can report its end

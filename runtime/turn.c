@@ -23,6 +23,7 @@
 #include "runtime/dead.h"
 #include "runtime/deadlock.h"
 #include "runtime/extend.h"
+#include "runtime/family.h"
 #include "runtime/fibers.h"
 #include "runtime/guardian.h"
 #include "runtime/idle.h"
@@ -295,7 +296,7 @@ static void control(struct worker *worker, struct slot *slot, struct envelope *e
 		links_remove(slot, envelope->sender, (struct link_named *)envelope->body);
 		break;
 	case CONTROL_ADOPT:
-		life_adopt(slot, envelope->sender);
+		family_add(slot, envelope->sender);
 		if (slot_state(slot) != SLOT_ALIVE)
 			post_ending(envelope->sender, ENDING_SHUTDOWN);
 		break;

@@ -1,0 +1,128 @@
+/*
+ * Children: linked through their slots, which only their parent touches. What an actor does for its
+ * children when it ends, and makes of their ends while it lives.
+ */
+#include "runtime/family.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <noh/noh.h>
+
+#include "runtime/birth.h"
+#include "runtime/crash.h"
+#include "runtime/guardian.h"
+#include "runtime/life.h"
+#include "runtime/links.h"
+#include "runtime/turn.h"
+#include "runtime/watches.h"
+
+void family_add(struct slot *parent, uint64_t handle)
+{
+	struct extras *extras = extras_of(parent);
+	uint32_t index = handle_index(handle);
+	struct slot *child = &slot_table[index];
+
+	child->child_generation = handle_generation(handle);
+	child->elder = extras->youngest;
+	child->younger = 0;
+	if (extras->youngest)
+		slot_table[extras->youngest].younger = index;
+	extras->youngest = index;
+	extras->child_count++;
+}
+
+void family_end(struct extras *extras, uint32_t how)
+{
+	// A child may have left already, and this actor has yet to hear of it: the generation of
+	// its slot is the next tenant's by then, who may be anybody's child.
+	for (uint32_t index = extras->youngest; index; index = slot_table[index].elder) {
+		struct slot *child = &slot_table[index];
+		if (ck_pr_load_8(&child->keeps_place) == KEEPS_ALWAYS)
+			ck_pr_store_8(&child->keeps_place, KEEPS_AFTER_FAILURE);
+		post_ending(handle_of(index, child->child_generation), how);
+	}
+}
+
+static void unlink_child(struct extras *extras, uint32_t index)
+{
+	struct slot *child = &slot_table[index];
+	if (child->younger)
+		slot_table[child->younger].elder = child->elder;
+	else
+		extras->youngest = child->elder;
+	if (child->elder)
+		slot_table[child->elder].younger = child->younger;
+	extras->child_count--;
+}
+
+// What the parent makes of it, if it still lives.
+static void hear_of_child(struct worker *worker, struct slot *slot, uint64_t child,
+			  struct child_ended *ended)
+{
+	if (slot->type == &guardian_actor_type) {
+		guardian_child_ended(worker, slot, child, ended);
+		return;
+	}
+	if (watches_include(slot, child)) {
+		// Its monitor tells it; but whether it comes back is for this parent to say.
+		if (ended->in_limbo)
+			watches_tell(slot, child, ended);
+		return;
+	}
+
+	if (ended->crash) {
+		crash_heard(worker, slot, child, ended);
+		if (slot_state(slot) != SLOT_ALIVE)
+			return;
+	}
+	if (slot->type->accepts && accepts(slot->type, &noh_down_message)) {
+		// The handler may fail and not come back here: what it reads is scratch.
+		const char *reason = ended->reason ? ended->reason : "";
+		char *copy = scratch_alloc(&worker->scratch, strlen(reason) + 1);
+		strcpy(copy, reason);
+		free(ended->reason);
+		ended->reason = NULL;
+		struct noh_down down = {.who = {child},
+					.why = ended->why,
+					.code = ended->code,
+					.reason = copy,
+					.restarting = ended->in_limbo};
+		turn_give(worker, slot, &noh_down_message, &down);
+	} else if (links_include(slot, child)) {
+		// The link says what is to be done with this actor. One that hears of it as a
+		// message also decides whether the child comes back.
+		if (ended->in_limbo && !(slot->flags & SLOT_TRAPS_EXITS))
+			post_control(child, CONTROL_LET_GO, worker->self, NULL, 0);
+	} else if (ended->why == NOH_WHY_FAILED) {
+		const char *reason = ended->reason ? ended->reason : "a child failed";
+		noh_log(NOH_ERROR, "failed: %s", reason);
+		life_end(worker, slot, NOH_WHY_FAILED, ended->code, reason);
+	} else if (ended->in_limbo) {
+		post_control(child, CONTROL_LET_GO, worker->self, NULL, 0);
+	}
+}
+
+// This actor has restarted the child before it knew; there is nothing left to decide.
+static bool is_restart_under_way(uint64_t child, const struct child_ended *ended)
+{
+	return ended->in_limbo &&
+	       slot_table[handle_index(child)].restarts_asked != ended->restarts_heard;
+}
+
+void family_hear(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	struct child_ended *ended = (struct child_ended *)envelope->body;
+	uint64_t child = envelope->sender;
+
+	if (!ended->in_limbo) {
+		unlink_child(slot->extras, handle_index(child));
+		child_slot_free(child);
+	}
+	if (slot_state(slot) == SLOT_ALIVE && !is_restart_under_way(child, ended))
+		hear_of_child(worker, slot, child, ended);
+	else if (ended->in_limbo && slot_state(slot) != SLOT_ALIVE)
+		post_control(child, CONTROL_LET_GO, 0, NULL, 0);
+	free(ended->reason);
+	free(ended->crash);
+}
