@@ -42,98 +42,7 @@ enum {
 	SPIN_NS = 20 * 1000,       // a throttled actor due within this is waited for awake
 };
 
-// ---- waking
-
-static inline void full_fence(void)
-{
-	ck_pr_fence_memory();
-}
-
-static int claim_somebody(struct noh_runtime *runtime)
-{
-	for (uint32_t word = 0; word < IDLE_WORDS; word++) {
-		uint64_t bits = ck_pr_load_64(&runtime->idle[word]);
-		while (bits) {
-			int bit = __builtin_ctzll(bits);
-			// Pairs with park(): whoever clears the bit has the worker.
-			if (swap_if_64(&runtime->idle[word], bits, bits & ~(1ull << bit)))
-				return (int)word * 64 + bit;
-			bits = ck_pr_load_64(&runtime->idle[word]);
-		}
-	}
-	return -1;
-}
-
-static bool claim(struct noh_runtime *runtime, uint32_t index)
-{
-	uint64_t *word = &runtime->idle[index / 64], bit = 1ull << index % 64;
-	uint64_t bits = ck_pr_load_64(word);
-	while (bits & bit) {
-		if (swap_if_64(word, bits, bits & ~bit))
-			return true;
-		bits = ck_pr_load_64(word);
-	}
-	return false;
-}
-
-static void ring(struct worker *worker)
-{
-	worker->reactor->ops->ring(worker->reactor);
-}
-
-static bool is_anybody_idle(const struct noh_runtime *runtime)
-{
-	for (uint32_t word = 0; word < IDLE_WORDS; word++)
-		if (ck_pr_load_64(&runtime->idle[word]))
-			return true;
-	return false;
-}
-
-void wake_one(struct noh_runtime *runtime)
-{
-	full_fence(); // pairs with park(): the push before, the look after
-	while (is_anybody_idle(runtime) && !ck_pr_load_32(&runtime->searching)) {
-		if (!swap_if_32(&runtime->searching, 0, 1))
-			return; // somebody searches, or will
-		int index = claim_somebody(runtime);
-		if (index >= 0) {
-			ring(runtime->workers[index]);
-			if (this_worker)
-				this_worker->statistics.wakes++;
-			return;
-		}
-		ck_pr_dec_32(&runtime->searching);
-		full_fence(); // and look again
-	}
-}
-
-static void wake_this(struct noh_runtime *runtime, uint32_t index)
-{
-	full_fence(); // pairs with park()
-	if (!(ck_pr_load_64(&runtime->idle[index / 64]) & 1ull << index % 64))
-		return;
-
-	ck_pr_inc_32(&runtime->searching);
-	if (claim(runtime, index)) {
-		ring(runtime->workers[index]);
-		return;
-	}
-	ck_pr_dec_32(&runtime->searching);
-	wake_one(runtime); // somebody may have trusted the credit in between
-}
-
-void wake_everybody(struct noh_runtime *runtime)
-{
-	for (uint32_t i = 0; i < runtime->worker_count; i++) {
-		wake_this(runtime, i);
-		ring(runtime->workers[i]);
-	}
-}
-
-void reactor_wake(struct reactor *reactor)
-{
-	wake_this(reactor->home->runtime, reactor->home->index);
-}
+// ---- when to wake another
 
 // Anybody. Whether the ring of a worker holds so much that others should share it.
 static bool is_worth_sharing(const struct worker *worker, uint64_t now_ns)
@@ -465,7 +374,8 @@ struct slot *find_work(struct worker *worker)
 	if (worker->searching && stop_searching(worker))
 		look = true;
 	if (look && runtime->worker_count > 1) {
-		full_fence(); // pairs with wake_one(): the credit back before, the look after
+		ck_pr_fence_memory(); // pairs with wake_one(): the credit back before, the look
+				      // after
 		if (is_work_to_share(worker))
 			wake_one(runtime);
 	}
@@ -496,7 +406,7 @@ static bool is_idle(const struct worker *worker)
 // True if the bit was still set: nobody has claimed this worker.
 static bool clear_idle(struct worker *worker)
 {
-	return claim(worker->runtime, worker->index);
+	return wake_claim(worker->runtime, worker->index);
 }
 
 // Until when this worker may sleep for the sake of the actors that it throttles. Not above now:
@@ -543,7 +453,7 @@ void park(struct worker *worker)
 	set_idle(worker);
 	if (worker->searching)
 		stop_searching(worker);
-	full_fence(); // pairs with wake_one(), wake_this(): the bit before, the looks after
+	ck_pr_fence_memory(); // pairs with wake_one(), wake_this(): the bit before, the looks after
 
 	if (is_work_anywhere(worker)) {
 		// Claimed: the credit is ours; the ring will be spurious.

@@ -171,6 +171,14 @@ static inline struct slot *slot_if_alive(uint64_t handle)
 	return slot;
 }
 
+/* Whoever runs the slot. Somebody wishes that its tenant ends. */
+static inline bool is_ending_asked(const struct slot *slot)
+{
+	uint32_t ending = ck_pr_load_32(&slot->ending); // of this tenant, or a former one, or none
+	return __builtin_expect(ending != 0, 0) &&
+	       ending >> ENDING_BITS == ck_pr_load_32(&slot->generation);
+}
+
 static inline enum slot_state slot_state(const struct slot *slot)
 {
 	return (enum slot_state)(slot->flags & SLOT_STATE_MASK);

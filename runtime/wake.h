@@ -8,6 +8,16 @@
  * already. */
 void wake_one(struct noh_runtime *runtime);
 
+/* Any thread, after it has pushed into the home queue of a worker: wakes that one if it is parked.
+ */
+void wake_this(struct noh_runtime *runtime, uint32_t index);
+
+/* Any thread. Clears the idle bit of a worker; true for the one who cleared it. */
+bool wake_claim(struct noh_runtime *runtime, uint32_t index);
+
+/* Any thread. Whether some worker is parked, or about to. */
+bool is_anybody_idle(const struct noh_runtime *runtime);
+
 /* Any thread. It has not looked at the clock for a while, and does not sleep. */
 struct worker;
 bool is_worker_stuck(const struct worker *worker, uint64_t now_ns);
