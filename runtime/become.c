@@ -94,7 +94,9 @@ int noh_postpone(void)
 
 	struct slot *slot = worker->running;
 	size_t most = limits_of(slot)->postponed;
-	if (extras_of(slot)->postponed_count >= (most ? most : POSTPONED_MOST))
+	if (!most)
+		most = POSTPONED_MOST;
+	if (extras_of(slot)->postponed_count >= (most < POSTPONED_END ? most : POSTPONED_END))
 		return -EAGAIN;
 	worker->postponed = worker->unusual = true;
 	return 0;

@@ -50,7 +50,7 @@ struct taken_request {
 struct ending {
 	int why; // enum noh_why
 	int64_t code;
-	char *reason;            // ours
+	char *reason; // ours
 };
 
 // noh_idle_after(). The alarm is set once a quiet spell and moved only when it rings.
@@ -60,9 +60,12 @@ struct idle {
 	struct alarm *alarm;
 };
 
+enum { POSTPONED_END = (1 << 24) - 1 };
+
 struct extras {
 	uint32_t restarts;
-	uint8_t restarts_heard; // how many noh_restart() have come
+	uint32_t postponed_count : 24;
+	uint32_t restarts_heard : 8; // how many noh_restart() have come, wrapping
 	char *last_failure;
 	char *crash; // of the life that is ending, if it has failed; supervised ones
 	const char *name;
@@ -79,16 +82,17 @@ struct extras {
 	LIST_OF(struct taken_request) taken;
 
 	struct noh_attached *attached;
-	struct idle idle;
-	struct envelope *postponed; // newest of a ring, as slot->saved
-	uint32_t postponed_count;
+	struct idle *idle;                    // NULL: noh_idle_after() was never called
+	struct envelope *postponed;           // newest of a ring, as slot->saved
 	const struct noh_actor_type *born_as; // before noh_become(); NULL: it never became another
 
 	struct fiber *fiber;
 	struct ending ending;
 	struct envelope *result; // of noh_finish(); told if the life ends normally
-	void *next_state; // noh_restart() came before the end: it starts again with this
+	void *next_state;        // noh_restart() came before the end: it starts again with this
 };
+
+_Static_assert(sizeof(struct extras) <= 256, "a block of the pool, and the next is 512");
 
 /* Whoever runs the slot. */
 struct extras *extras_of(struct slot *slot);

@@ -14,7 +14,7 @@ static void set_alarm(struct worker *worker, struct idle *idle)
 
 void idle_stamp(struct worker *worker, struct slot *slot, const struct envelope *envelope)
 {
-	struct idle *idle = &slot->extras->idle;
+	struct idle *idle = slot->extras->idle;
 
 	if (envelope->sender == worker->self)
 		return;
@@ -25,7 +25,7 @@ void idle_stamp(struct worker *worker, struct slot *slot, const struct envelope 
 
 bool idle_is_over_limit(struct worker *worker, struct slot *slot)
 {
-	struct idle *idle = &slot->extras->idle;
+	struct idle *idle = slot->extras->idle;
 
 	idle->alarm = NULL;
 	if (runtime_now_ns(worker->runtime) - idle->last_ns >= idle->after_ns)
@@ -37,7 +37,9 @@ bool idle_is_over_limit(struct worker *worker, struct slot *slot)
 void idle_drop(struct slot *slot)
 {
 	slot->flags &= (uint16_t)~SLOT_STAMPED;
-	slot->extras->idle = (struct idle){0}; // the alarm is owned, and ends as all timers do
+	if (slot->extras->idle)
+		*slot->extras->idle =
+			(struct idle){0}; // its alarm is owned, and ends as all timers do
 }
 
 void noh_idle_after(int64_t ms)
@@ -49,7 +51,10 @@ void noh_idle_after(int64_t ms)
 		noh_fail("noh_idle_after is for handlers: a fiber gives noh_receive() a limit");
 
 	struct slot *slot = worker->running;
-	struct idle *idle = &extras_of(slot)->idle;
+	struct extras *extras = extras_of(slot);
+	if (!extras->idle)
+		extras->idle = must_allocate_zeroed(sizeof(*extras->idle));
+	struct idle *idle = extras->idle;
 	if (idle->alarm)
 		worker->runtime->seams->time->cancel(idle->alarm);
 	if (ms <= 0) {

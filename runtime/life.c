@@ -60,6 +60,7 @@ static void extras_free(struct extras *extras)
 	if (extras->relations.room)
 		relations_finish(&extras->relations);
 	free(extras->taken.at);
+	free(extras->idle);
 	pool_give(pool_class_of(sizeof(*extras)), extras);
 }
 
