@@ -282,12 +282,12 @@ static void tell_no_answer(void *self)
 }
 
 static const struct noh_state link_end_states[] = {
-	[CLOSED] = {"closed"},
+	[CLOSED] = {.name = "closed"},
 	[SYN_SENT] = {"syn sent", .after_ms = 3000, .then = CLOSED, .on_timeout = tell_no_answer},
 	[SYN_RECEIVED] = {"syn received", .after_ms = 3000, .then = CLOSED},
 	[ESTABLISHED] = {"established", .enter = tell_open},
 	[FIN_WAIT] = {"fin wait", .after_ms = 10000, .then = GONE},
-	[CLOSE_WAIT] = {"close wait"},
+	[CLOSE_WAIT] = {.name = "close wait"},
 	[TIME_WAIT] = {"time wait", .after_ms = 1000, .then = GONE},
 	[GONE] = {"gone", .ends = true},
 };
@@ -376,13 +376,15 @@ static void expect_problem(const struct noh_state *states, size_t state_count,
 
 Test(machine, says_what_is_wrong_with_a_table)
 {
-	static const struct noh_state zero[] = {[0] = {"first"}, [1] = {"second"}};
-	static const struct noh_state nameless[] = {[1] = {"first"}, [3] = {"third"}};
-	static const struct noh_state twins[] = {[1] = {"first"}, [2] = {"first"}};
-	static const struct noh_state two[] = {[1] = {"first"}, [2] = {"second"}};
+	static const struct noh_state zero[] = {[0] = {.name = "first"}, [1] = {.name = "second"}};
+	static const struct noh_state nameless[] = {
+		[1] = {.name = "first"}, [3] = {.name = "third"}};
+	static const struct noh_state twins[] = {[1] = {.name = "first"}, [2] = {.name = "first"}};
+	static const struct noh_state two[] = {[1] = {.name = "first"}, [2] = {.name = "second"}};
 	static const struct noh_state lost[] = {[1] = {"first", .after_ms = 10}};
 	static const struct noh_state endless[] = {[1] = {"first", .then = 1}};
-	static const struct noh_state last[] = {[1] = {"first"}, [2] = {"last", .ends = true}};
+	static const struct noh_state last[] = {
+		[1] = {.name = "first"}, [2] = {"last", .ends = true}};
 
 	EXPECT_PROBLEM("machine m: state 0 is first: states are numbered from 1", zero,
 		       NOH_ON(1, syn));
@@ -408,7 +410,7 @@ struct broken {
 	struct noh_at at;
 };
 
-static const struct noh_state broken_states[] = {[1] = {"first"}, [2] = {"second"}};
+static const struct noh_state broken_states[] = {[1] = {.name = "first"}, [2] = {.name = "second"}};
 static const struct noh_transition broken_transitions[] = {NOH_ON(1, syn)};
 NOH_MACHINE(broken, broken_states, broken_transitions);
 

@@ -345,14 +345,17 @@ def session_present(broker):
 
 def redelivery(broker):
     """What was not acknowledged comes again, with DUP and its old id, before what is new."""
+    watcher = broker.connected()
+    watcher.subscribe(("lost", 0))
     client = broker.client()
-    client.connect("again", clean=False)
+    client.connect("again", clean=False, will=("lost", "", 0, False))
     client.subscribe(("redo/#", 2))
     publisher = broker.connected()
     publisher.publish("redo/1", "one", qos=1)
     publisher.publish("redo/2", "two", qos=2)
     first, second = client.message(acknowledge=False), client.message(acknowledge=False)
     client.reset()
+    watcher.message()  # until then the third may go to the connection that is lost
     publisher.publish("redo/3", "three", qos=1)
 
     client = broker.client()
