@@ -1,7 +1,5 @@
-/*
- * Starting a runtime: the one file that joins workers, time and sockets. Real ones wait in epoll
- * and take SIGINT and SIGTERM; simulated ones have a network of their own and a clock that jumps.
- */
+/* Starting a runtime: joins workers, time and sockets, and takes SIGINT and SIGTERM. Knows nothing
+ * of simulated ones. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -11,13 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <noh/test.h>
+#include <noh/run.h>
 
-#include "net/memory.h"
 #include "net/network.h"
 #include "net/reactor.h"
-#include "runtime/random.h"
-#include "runtime/simulation.h"
 
 // ---- signals
 
@@ -153,33 +148,4 @@ int noh_run_with(int (*function)(void *), void *argument, const struct noh_optio
 		signals.network.ends = signals_stop;
 	}
 	return runtime_run(signals.runtime, function, argument);
-}
-
-// ---- a simulated one
-
-static uint64_t choose_seed(uint64_t seed)
-{
-	const char *value = getenv("NOH_SEED");
-	if (value && *value)
-		return strtoull(value, NULL, 0);
-	return seed ? seed : random_fresh_seed();
-}
-
-int noh_simulate(uint64_t seed, int (*function)(void *), void *argument)
-{
-	struct noh_runtime *runtime;
-	struct simulation simulation;
-	struct network network;
-	struct noh_options options = {.size = sizeof(options), .seed = choose_seed(seed)};
-
-	simulation_init(&simulation, options.seed);
-	network_init(&network, memory_network_create());
-	int status = 1;
-	if (!runtime_create(&options, &network.seams, &simulation, &runtime))
-		status = runtime_run(runtime, function, argument);
-	memory_network_destroy(network.memory);
-	simulation_finish(&simulation);
-	if (status)
-		fprintf(stderr, "failed with NOH_SEED=%llu\n", (unsigned long long)options.seed);
-	return status;
 }

@@ -94,7 +94,7 @@ void life_begin(struct worker *worker, struct slot *slot, struct envelope *envel
 	slot->state = spawn->state;
 	const struct noh_limits *limits = &spawn->type->limits;
 	bool quotas = limits->owned_bytes | limits->timers | limits->children;
-	slot->flags = SLOT_ALIVE | (quotas ? SLOT_QUOTAS : 0) |
+	slot->flags = SLOT_ALIVE | worker->born_with | (quotas ? SLOT_QUOTAS : 0) |
 		      (spawn->type->run ? SLOT_FIBER : 0) |
 		      (ck_pr_load_8(&slot->keeps_place) ? SLOT_KEEPS_PLACE : 0);
 	if (spawn->more) {

@@ -13,6 +13,7 @@
 
 #include "runtime/fiber.h"
 #include "runtime/saved.h"
+#include "runtime/simulation.h"
 
 // ---- how far it has looked
 
@@ -118,8 +119,13 @@ static struct envelope *take_plain(struct worker *worker, struct slot *slot)
 
 	if (!next || next->type >= POST_MARKED || worker->credit <= worker->floor ||
 	    envelope_generation(next) != handle_generation(worker->self) ||
-	    ck_pr_load_32(&slot->ending) || slot->flags & SLOT_STAMPED)
+	    ck_pr_load_32(&slot->ending))
 		return NULL;
+	if (__builtin_expect(slot->flags & (SLOT_STAMPED | SLOT_RECORDED), 0)) {
+		if (slot->flags & SLOT_STAMPED)
+			return NULL;
+		simulation_note(worker, slot, next);
+	}
 	worker->credit--;
 	worker->statistics.messages++;
 	return mailbox_take(&slot->in, &slot->out);

@@ -132,7 +132,7 @@ void schedule(struct slot *slot)
 		return; // an inbox is read by its test
 	}
 	if (__builtin_expect(runtime->simulation != NULL, 0)) {
-		simulation_add(runtime->simulation, slot);
+		simulation_add(runtime, slot);
 		return;
 	}
 	if (__builtin_expect(!worker || worker->runtime != runtime, 0)) {
@@ -176,7 +176,7 @@ static void throttle(struct worker *worker, struct slot *slot)
 void reschedule(struct worker *worker, struct slot *slot)
 {
 	if (worker->runtime->simulation) {
-		simulation_add(worker->runtime->simulation, slot);
+		simulation_add(worker->runtime, slot);
 	} else if (worker->throttle) {
 		throttle(worker, slot);
 	} else if (slot->home != ANY_WORKER) {

@@ -2,26 +2,59 @@
 #include "runtime/simulation.h"
 
 #include <stdlib.h>
-
-#include <noh/test.h>
+#include <string.h>
 
 #include "runtime/fibers.h"
 #include "runtime/post.h"
 
-void simulation_init(struct simulation *simulation, uint64_t seed)
+// At once, so that looking through them stays cheap.
+enum { HELD_MOST = 256 };
+
+struct held {
+	uint64_t until_ns;
+	struct slot *slot;
+};
+
+void simulation_init(struct simulation *simulation, const struct noh_simulation *options)
 {
-	*simulation = (struct simulation){.seed = seed};
+	*simulation = (struct simulation){.options = *options};
 	// Not at zero, so that a time before the start can be told from none.
 	clock_virtual_init(&simulation->clock, 1000000000);
-	random_init(&simulation->random, seed);
+	// What actors draw comes from the seed itself.
+	struct random seeds;
+	random_init(&seeds, ~options->seed);
+	random_init(&simulation->random, random_next(&seeds));
+	random_init(&simulation->chaos, random_next(&seeds));
 }
 
 void simulation_finish(struct simulation *simulation)
 {
 	free(simulation->runnable);
+	free(simulation->held);
+	history_finish(&simulation->history);
 }
 
-void simulation_add(struct simulation *simulation, struct slot *slot)
+static bool one_in(struct simulation *simulation, uint32_t times)
+{
+	return times && !random_below(&simulation->chaos, times);
+}
+
+// The program is over, or its root has had enough.
+static bool is_calm(const struct noh_runtime *runtime)
+{
+	return runtime->simulation->calm || runtime->deadline_phase || runtime->ended;
+}
+
+// The root, by whom a test steps, and the guardian, which is no part of the program.
+static bool is_exempt(const struct noh_runtime *runtime, const struct slot *slot)
+{
+	uint64_t handle = slot_handle(slot);
+	return !runtime->root || handle == runtime->root || handle == runtime->guardian;
+}
+
+// ---- who can run
+
+static void make_runnable(struct simulation *simulation, struct slot *slot)
 {
 	if (simulation->count == simulation->room) {
 		simulation->room = simulation->room ? 2 * simulation->room : 64;
@@ -31,15 +64,151 @@ void simulation_add(struct simulation *simulation, struct slot *slot)
 	simulation->runnable[simulation->count++] = slot;
 }
 
-struct slot *simulation_draw(struct simulation *simulation)
+// ---- holding back
+
+static void hold(struct simulation *simulation, struct slot *slot)
 {
+	uint64_t most_ns = (uint64_t)simulation->options.delay_most_ms * 1000000;
+	if (!simulation->held) {
+		simulation->held_room = HELD_MOST;
+		simulation->held = must_allocate(HELD_MOST * sizeof(*simulation->held));
+	}
+	simulation->held[simulation->held_count++] = (struct held){
+		.until_ns = simulation->clock.at_ns + 1 + random_below(&simulation->chaos, most_ns),
+		.slot = slot};
+	simulation->delays++;
+}
+
+void simulation_add(struct noh_runtime *runtime, struct slot *slot)
+{
+	struct simulation *simulation = runtime->simulation;
+	if (simulation->options.delay_one_in && !is_calm(runtime) &&
+	    simulation->held_count < HELD_MOST && !is_exempt(runtime, slot) &&
+	    one_in(simulation, simulation->options.delay_one_in))
+		hold(simulation, slot);
+	else
+		make_runnable(simulation, slot);
+}
+
+// Those whose time has come, or all.
+static void release_held(struct simulation *simulation, bool all)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < simulation->held_count; i++) {
+		struct held *held = &simulation->held[i];
+		if (all || held->until_ns <= simulation->clock.at_ns)
+			make_runnable(simulation, held->slot);
+		else
+			simulation->held[count++] = *held;
+	}
+	simulation->held_count = count;
+}
+
+// ---- killing
+
+// Whether the word is one of those in a list that spaces part.
+static bool is_listed(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+	for (const char *at = list; length && (at = strstr(at, word)); at += length)
+		if ((at == list || at[-1] == ' ') && (at[length] == ' ' || !at[length]))
+			return true;
+	return false;
+}
+
+static bool is_named(const char *list, const struct slot *slot)
+{
+	const char *name = slot->extras && slot->extras->name ? slot->extras->name : "";
+	const char *type = slot->type->name ? slot->type->name : "";
+	return list && (is_listed(list, type) || is_listed(list, name));
+}
+
+static bool is_of_library(const struct noh_actor_type *type)
+{
+	return type->name && (!strncmp(type->name, "noh_", 4) || !strcmp(type->name, "supervisor"));
+}
+
+// It is to end already.
+static bool is_ending_asked(const struct slot *slot)
+{
+	return slot->ending >> ENDING_BITS == slot->generation;
+}
+
+static bool may_be_killed(const struct noh_runtime *runtime, const struct slot *slot)
+{
+	const struct noh_simulation *options = &runtime->simulation->options;
+	if (slot_state(slot) != SLOT_ALIVE || is_ending_asked(slot) || is_exempt(runtime, slot) ||
+	    is_named(options->spare, slot))
+		return false;
+	return options->kill ? is_named(options->kill, slot) : !is_of_library(slot->type);
+}
+
+static void kill_somebody(struct noh_runtime *runtime)
+{
+	struct simulation *simulation = runtime->simulation;
+	struct history *history = &simulation->history;
+	uint64_t drawn = 0, candidates = 0;
+
+	history_forget_the_dead(history);
+	for (uint32_t i = 0; i < history->born_count; i++) {
+		const struct slot *slot = slot_if_alive(history->born[i]);
+		if (may_be_killed(runtime, slot) && !random_below(&simulation->chaos, ++candidates))
+			drawn = history->born[i];
+	}
+	if (!drawn)
+		return;
+	simulation->kills++;
+	post_ending(drawn, ENDING_KILL);
+}
+
+// ---- turns
+
+static void give_up(struct noh_runtime *runtime, const char *why)
+{
+	runtime->deadline_phase = 2;
+	runtime_log(runtime, NOH_ERROR, "%s", why);
+	runtime->status = 1;
+	post_ending(runtime->guardian, ENDING_TREE);
+}
+
+struct slot *simulation_draw(struct worker *worker)
+{
+	struct noh_runtime *runtime = worker->runtime;
+	struct simulation *simulation = runtime->simulation;
+	const struct noh_simulation *options = &simulation->options;
+
+	if (is_calm(runtime)) {
+		if (simulation->held_count)
+			release_held(simulation, true);
+	} else if (simulation->count && options->kill_one_in &&
+		   (!options->kills_most || simulation->kills < options->kills_most) &&
+		   one_in(simulation, options->kill_one_in)) {
+		kill_somebody(runtime);
+	}
 	if (!simulation->count)
 		return NULL;
+	if (++simulation->turns == options->turns_most && runtime->deadline_phase < 2)
+		give_up(runtime, "still busy after the most turns that it may have");
+
 	uint32_t drawn = (uint32_t)random_below(&simulation->random, simulation->count);
 	struct slot *slot = simulation->runnable[drawn];
 	simulation->runnable[drawn] = simulation->runnable[--simulation->count];
+	if (options->turn_most) {
+		worker->budget = 1 + (int32_t)random_below(&simulation->random, options->turn_most);
+		worker->longer_turn = worker->statistics.turns + 1; // it does not become longer
+	}
+	history_meet(&simulation->history, slot);
 	return slot;
 }
+
+void simulation_note(struct worker *worker, const struct slot *slot,
+		     const struct envelope *envelope)
+{
+	struct simulation *simulation = worker->runtime->simulation;
+	history_note(&simulation->history, simulation->clock.at_ns, slot, envelope);
+}
+
+// ---- time
 
 static void poll(struct worker *worker)
 {
@@ -48,6 +217,19 @@ static void poll(struct worker *worker)
 	reactor->ops->poll(reactor, 0, RING_SIZE);
 	reactor_release(reactor);
 	worker->now_ns = runtime_now_ns(worker->runtime);
+	release_held(worker->runtime->simulation, false);
+}
+
+// When something happens by itself; UINT64_MAX: never.
+static uint64_t next_event_ns(struct worker *worker)
+{
+	const struct simulation *simulation = worker->runtime->simulation;
+	uint64_t next_ns = worker->reactor->ops->next_deadline(worker->reactor);
+
+	for (uint32_t i = 0; i < simulation->held_count; i++)
+		if (simulation->held[i].until_ns < next_ns)
+			next_ns = simulation->held[i].until_ns;
+	return next_ns;
 }
 
 void simulation_idle(struct worker *worker)
@@ -64,19 +246,15 @@ void simulation_idle(struct worker *worker)
 		return;
 	}
 
-	uint64_t deadline_ns = worker->reactor->ops->next_deadline(worker->reactor);
-	if (deadline_ns != UINT64_MAX) {
-		clock_virtual_advance_to(&simulation->clock, deadline_ns);
+	uint64_t next_ns = next_event_ns(worker);
+	if (next_ns != UINT64_MAX) {
+		clock_virtual_advance_to(&simulation->clock, next_ns);
 		poll(worker);
 		return;
 	}
 	if (runtime->deadline_phase > 1)
 		abort(); // it was said already, and killing them all has not ended it
-	runtime->deadline_phase = 2;
-	runtime_log(runtime, NOH_ERROR,
-		    "nothing can happen any more: everybody waits, no timer runs");
-	runtime->status = 1;
-	post_ending(runtime->guardian, ENDING_TREE);
+	give_up(runtime, "nothing can happen any more: everybody waits, no timer runs");
 }
 
 static struct simulation *simulation_here(const char *call)
@@ -101,13 +279,20 @@ void noh_test_advance(int64_t ms)
 
 	noh_test_settle();
 	for (;;) {
-		uint64_t deadline_ns = worker->reactor->ops->next_deadline(worker->reactor);
-		if (deadline_ns > until_ns)
+		uint64_t next_ns = next_event_ns(worker);
+		if (next_ns > until_ns)
 			break;
-		clock_virtual_advance_to(&simulation->clock, deadline_ns);
+		clock_virtual_advance_to(&simulation->clock, next_ns);
 		poll(worker);
 		noh_test_settle();
 	}
 	clock_virtual_advance_to(&simulation->clock, until_ns);
 	noh_test_settle();
+}
+
+void noh_test_calm(void)
+{
+	struct simulation *simulation = simulation_here("noh_test_calm");
+	simulation->calm = true;
+	release_held(simulation, true);
 }

@@ -31,6 +31,7 @@
 #include "runtime/results.h"
 #include "runtime/saved.h"
 #include "runtime/shared.h"
+#include "runtime/simulation.h"
 #include "runtime/watches.h"
 
 enum {
@@ -289,6 +290,8 @@ static void from_lane(struct worker *worker, struct slot *slot)
 	struct envelope *envelope = lane_take(slot);
 	if (!envelope)
 		return;
+	if (slot->flags & SLOT_RECORDED)
+		simulation_note(worker, slot, envelope);
 	if (lives && envelope_generation(envelope) == ck_pr_load_32(&slot->generation)) {
 		worker->hand_detached = worker->unusual = true;
 		to_living(worker, slot, envelope);
@@ -354,16 +357,39 @@ static inline void plain_to_handler(struct worker *worker, struct slot *slot,
 		worker->hand = NULL;
 }
 
+// A user's message, for the tenant that lives here.
+static inline bool is_usual(const struct slot *slot, const struct envelope *envelope)
+{
+	return envelope->type < POST_MARKED &&
+	       envelope_generation(envelope) == ck_pr_load_32(&slot->generation);
+}
+
+// In a simulation, so that what is handled goes the same ways there.
+static __attribute__((noinline)) void recorded(struct worker *worker, struct slot *slot,
+					       struct envelope *envelope)
+{
+	bool usual = is_usual(slot, envelope);
+	int how = slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED);
+
+	simulation_note(worker, slot, envelope);
+	if (usual && how == SLOT_ALIVE)
+		plain_to_handler(worker, slot, envelope);
+	else if (usual && how == (SLOT_ALIVE | SLOT_FIBER))
+		fiber_offer_message(worker, slot, envelope);
+	else
+		other(worker, slot, envelope);
+}
+
 static inline void one(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
-	// A user's message, for the tenant that lives here.
-	bool usual = envelope->type < POST_MARKED &&
-		     envelope_generation(envelope) == ck_pr_load_32(&slot->generation);
-	int how = slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED);
+	bool usual = is_usual(slot, envelope);
+	int how = slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED | SLOT_RECORDED);
 	if (__builtin_expect(usual && how == SLOT_ALIVE, 1))
 		plain_to_handler(worker, slot, envelope);
 	else if (usual && how == (SLOT_ALIVE | SLOT_FIBER))
 		fiber_offer_message(worker, slot, envelope);
+	else if (__builtin_expect(how & SLOT_RECORDED, 0))
+		recorded(worker, slot, envelope);
 	else
 		other(worker, slot, envelope);
 }

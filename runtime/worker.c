@@ -79,6 +79,7 @@ int worker_create(struct noh_runtime *runtime, uint32_t index, struct worker **r
 	worker->quantum = worker->credit = FIRST_QUANTUM;
 	worker->budget = runtime->budget;
 	worker->runs_at_once = runtime->simulation ? NULL : runtime;
+	worker->born_with = runtime->simulation ? SLOT_RECORDED : 0;
 	pthread_mutex_init(&worker->home.lock, NULL);
 	random_init(&worker->random, runtime->seed + index);
 	stack_caches_init(&worker->stacks, &runtime->stacks);
@@ -143,7 +144,7 @@ static void poll_now_and_then(struct worker *worker)
 static void run_simulated(struct worker *worker)
 {
 	for (;;) {
-		struct slot *slot = simulation_draw(worker->runtime->simulation);
+		struct slot *slot = simulation_draw(worker);
 		if (slot)
 			turn(worker, slot); // also after the end: its mail is dead letters by then
 		else if (worker->runtime->ended)

@@ -25,6 +25,7 @@ struct worker {
 	// Constant while the runtime runs.
 	struct noh_runtime *runtime;
 	struct noh_runtime *runs_at_once; // the same, but NULL if it is simulated
+	uint16_t born_with;               // flags of every actor that begins here
 	uint32_t index;
 	struct reactor *reactor;
 	pthread_t thread;
