@@ -1,14 +1,16 @@
 /*
- * A bank under a supervisor. A client, which is a fiber, asks it and waits; a teller, which has
- * handlers, asks and goes on; and an order that the bank chokes on shows what a failure costs.
+ * A bank that survives its mistakes. Customers hand orders to a teller, who looks whether they make
+ * sense; the accounts move the money; the audit writes down what was moved. The teller lets orders
+ * to unknown people pass, and on those the accounts fail, with half of the money moved. A
+ * supervisor starts them again, and they begin with what the audit has in its books.
  *
  *	$ bank
- *	order 1: account 1 holds 9500, account 2 holds 500
- *	order 2: not booked, Connection reset by peer
- *	account 1 holds 10000
- *	account 9: no such account
+ *	alice has 100, bob has 50, carol has 0
+ *	alice pays bob 30: booked as number 1
+ *	bob pays carol 500: refused, not enough money
+ *	...
  *
- * On stderr the log tells of the failure and of the restart.
+ * On stderr the log tells of each failure.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,141 +20,193 @@
 
 // ---- what is said
 
-NOH_MESSAGE(entry, (u64, account), (i64, cents));
+NOH_MESSAGE(booked, (u64, number));
+NOH_REQUEST(transfer, booked, (str, from), (str, to), (i64, coins));
 
-NOH_MESSAGE(balance, (i64, cents));
-NOH_REQUEST(get_balance, balance, (u64, account));
+NOH_MESSAGE(books, (many, transfer, transfers));
+NOH_REQUEST(get_books, books);
 
-NOH_MESSAGE(booked, (u64, serial));
-NOH_REQUEST(book, booked, (str, text), (many, entry, entries));
+NOH_MESSAGE(balance, (i64, coins));
+NOH_REQUEST(get_balance, balance, (str, owner));
 
-NOH_MESSAGE(show, (u64, account));
+// ---- the audit: keeps the books while others fail and start again
 
-// ---- the bank
+enum { PAGES = 100 };
 
-enum { ACCOUNTS = 8 };
-
-struct bank {
-	int64_t cents[ACCOUNTS];
-	uint64_t serial;
+struct audit {
+	struct transfer transfers[PAGES];
+	size_t count;
 };
 
-// Each life begins here, with the state that the supervisor was given.
-static void on_start(struct bank *self, const struct noh_start *msg)
+static void on_start_audit(struct audit *self, const struct noh_start *msg)
 {
-	if (msg->restarts)
-		noh_log(NOH_WARN, "life %d, after: %s", (int)msg->restarts + 1, msg->last_failure);
-	self->cents[1] = 10000;
+	(void)self, (void)msg;
+	noh_register("audit", noh_self());
 }
 
-static void on_get_balance(struct bank *self, const struct get_balance *msg)
+static void write_down(struct audit *self, const struct transfer *msg)
 {
-	if (msg->account >= ACCOUNTS) {
-		noh_reply_error(-ENOENT, "no such account");
-		return;
-	}
-	noh_reply(balance, .cents = self->cents[msg->account]);
+	noh_check(self->count < PAGES);
+	self->transfers[self->count++] = *noh_keep(transfer, msg);
+	noh_reply(booked, .number = self->count);
 }
 
-static void on_book(struct bank *self, const struct book *msg)
+static void on_get_books(struct audit *self, const struct get_books *msg)
 {
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < msg->entries.count; i++) {
-		const struct entry *entry = &msg->entries.at[i];
-
-		// Half of it may be booked by now: better a fresh life than a wrong balance. Who
-		// asked hears of it.
-		noh_check(entry->account < ACCOUNTS);
-		self->cents[entry->account] += entry->cents;
-		sum += entry->cents;
-	}
-	noh_check(sum == 0);
-	noh_reply(booked, .serial = ++self->serial);
+	(void)msg;
+	noh_reply(books, .transfers = {self->transfers, self->count});
 }
 
-NOH_ACTOR(bank, (noh_start, on_start), (get_balance, on_get_balance), (book, on_book));
+NOH_ACTOR(audit, (noh_start, on_start_audit), (transfer, write_down), (get_books, on_get_books));
 
-// ---- a client: moves money, then looks at both accounts, in straight lines
+// ---- the accounts: a fiber, so each of its lives can ask for the books and wait for them
 
-struct client {
-	noh_actor bank;
-	uint64_t order, from, to;
+struct account {
+	const char *owner;
+	int64_t coins;
 };
 
-static void move(struct client *self)
+struct accounts {
+	struct account at[3];
+};
+
+static struct account *account_of(struct accounts *self, const char *owner)
 {
-	const char *name = noh_format("order %d", (int)self->order);
-	struct entry both[] = {{.account = self->from, .cents = -500},
-			       {.account = self->to, .cents = 500}};
-	const struct booked *booked;
-
-	int err = noh_ask(self->bank, book, 1000, &booked, .text = name, .entries = {both, 2});
-	if (err) {
-		printf("%s: not booked, %s\n", name, strerror(-err));
-		return;
+	for (int i = 0; i < 3; i++) {
+		if (!strcmp(self->at[i].owner, owner))
+			return &self->at[i];
 	}
-
-	const struct balance *from, *to; // both stay valid: there is no noh_receive() in between
-	if (noh_ask(self->bank, get_balance, 1000, &from, .account = self->from) ||
-	    noh_ask(self->bank, get_balance, 1000, &to, .account = self->to))
-		noh_fail("the bank is gone");
-	printf("%s: account %d holds %lld, account %d holds %lld\n", name, (int)self->from,
-	       (long long)from->cents, (int)self->to, (long long)to->cents);
+	noh_fail("there is no account of %s", owner);
 }
 
-NOH_FIBER(client, move);
+static void move(struct accounts *self, const struct transfer *order)
+{
+	account_of(self, order->from)->coins -= order->coins;
+	account_of(self, order->to)->coins += order->coins; // may fail when half is done
+}
 
-// ---- a teller: asks for each account that it is to show, and does not wait
+static void replay(struct accounts *self, const struct books *books)
+{
+	for (size_t i = 0; i < books->transfers.count; i++)
+		move(self, &books->transfers.at[i]);
+}
+
+static void on_transfer(struct accounts *self, const struct transfer *msg)
+{
+	if (account_of(self, msg->from)->coins < msg->coins) {
+		noh_reply_error(-EDQUOT, "not enough money");
+		return;
+	}
+	move(self, msg);
+	noh_forward(noh_where("audit")); // who answers the customer
+}
+
+static void on_get_balance(struct accounts *self, const struct get_balance *msg)
+{
+	noh_reply(balance, .coins = account_of(self, msg->owner)->coins);
+}
+
+static void keep_accounts(struct accounts *self)
+{
+	noh_register("accounts", noh_self());
+
+	const struct books *books;
+	if (noh_ask(noh_where("audit"), get_books, 1000, &books))
+		noh_fail("no books");
+	replay(self, books);
+
+	while (true) {
+		const struct noh_delivery *in = noh_receive(-1, transfer, get_balance);
+
+		if (noh_as(in, transfer))
+			on_transfer(self, noh_as(in, transfer));
+		else
+			on_get_balance(self, noh_as(in, get_balance));
+	}
+}
+
+NOH_FIBER(accounts, keep_accounts);
+
+// ---- the teller
 
 struct teller {
-	noh_actor bank;
-	int to_show; // then it stops
+	int orders;
 };
 
-static void on_show(struct teller *self, const struct show *msg)
+static void on_order(struct teller *self, const struct transfer *msg)
 {
-	noh_ask_later(self->bank, get_balance, 1000, msg->account, .account = msg->account);
-}
-
-// An answer and an error come the same way, so that nobody forgets about errors.
-static void on_balance(struct teller *self, const struct noh_outcome *how,
-		       const struct balance *msg)
-{
-	if (how->err)
-		printf("account %d: %s\n", (int)how->tag, how->text);
+	self->orders++;
+	if (msg->coins <= 0)
+		noh_reply_error(-EINVAL, "that is no amount");
 	else
-		printf("account %d holds %lld\n", (int)how->tag, (long long)msg->cents);
-	if (--self->to_show == 0)
-		noh_stop(noh_self());
+		noh_forward(noh_where("accounts"));
 }
 
-NOH_ACTOR(teller, (show, on_show), (get_balance, answer, on_balance));
+NOH_ACTOR(teller, (transfer, on_order));
 
-// ---- the root
+// ---- the customers
 
-static int start(void *unused)
+static void pay(noh_actor teller, const char *from, const char *to, int coins)
+{
+	const struct booked *booked;
+	int err = noh_ask(teller, transfer, 1000, &booked, .from = from, .to = to, .coins = coins);
+
+	printf("%s pays %s %d: ", from, to, coins);
+	if (!err)
+		printf("booked as number %d\n", (int)booked->number);
+	else if (err == -ECONNRESET)
+		printf("failed, %s\n", noh_ask_text());
+	else
+		printf("refused, %s\n", noh_ask_text());
+}
+
+static int balance_of(const char *owner)
+{
+	const struct balance *balance;
+
+	if (noh_ask(noh_where("accounts"), get_balance, 1000, &balance, .owner = owner))
+		noh_fail("%s cannot see the account: %s", owner, noh_ask_text());
+	return (int)balance->coins;
+}
+
+static void show_balances(void)
+{
+	printf("alice has %d, bob has %d, carol has %d\n", balance_of("alice"), balance_of("bob"),
+	       balance_of("carol"));
+}
+
+// ---- the day
+
+static int open_the_bank(void *unused)
 {
 	(void)unused;
-	noh_actor bank;
-	noh_supervise((.max_restarts = 3, .within_ms = 5000),
-		      NOH_CHILD(bank, (), .ret_handle = &bank));
+	noh_actor teller;
 
-	noh_spawn_with(client, (.monitored = true), .bank = bank, .order = 1, .from = 1, .to = 2);
-	noh_receive(-1, noh_down);
+	// Who fails takes those below along, for they rely on it: were the books lost, the accounts
+	// would begin anew with them. The accounts are below the audit and the teller is apart.
+	noh_supervise(
+		(.strategy = NOH_ONE_FOR_ONE),
+		NOH_SUPERVISOR(
+			(.id = "vault"), (.strategy = NOH_REST_FOR_ONE), NOH_CHILD(audit, ()),
+			NOH_CHILD(accounts, (.at = {{"alice", 100}, {"bob", 50}, {"carol", 0}}))),
+		NOH_CHILD(teller, (), .ret_handle = &teller));
 
-	// There is no account 9. The bank fails, and starts again under the same handle.
-	noh_spawn_with(client, (.monitored = true), .bank = bank, .order = 2, .from = 1, .to = 9);
-	noh_receive(-1, noh_down);
+	show_balances();
+	pay(teller, "alice", "bob", 30);
+	pay(teller, "bob", "carol", 500);
+	pay(teller, "bob", "carol", -5);
 
-	noh_actor teller = noh_spawn_with(teller, (.monitored = true), .bank = bank, .to_show = 2);
-	noh_send(teller, show, .account = 1);
-	noh_send(teller, show, .account = 9);
-	noh_receive(-1, noh_down);
+	pay(teller, "alice", "mallory", 10);
+	show_balances();
+
+	printf("the accounts are killed\n");
+	noh_kill(noh_where("accounts"));
+	pay(teller, "bob", "carol", 25);
+	show_balances();
 	return 0;
 }
 
 int main(void)
 {
-	return noh_run(start, NULL);
+	return noh_run(open_the_bank, NULL);
 }
