@@ -128,12 +128,6 @@ static bool is_of_library(const struct noh_actor_type *type)
 	return type->name && (!strncmp(type->name, "noh_", 4) || !strcmp(type->name, "supervisor"));
 }
 
-// It is to end already.
-static bool is_ending_asked(const struct slot *slot)
-{
-	return slot->ending >> ENDING_BITS == slot->generation;
-}
-
 static bool may_be_killed(const struct noh_runtime *runtime, const struct slot *slot)
 {
 	const struct noh_simulation *options = &runtime->simulation->options;
