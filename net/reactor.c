@@ -10,7 +10,8 @@ enum {
 	WORTH_A_LOOK = 64, // actors that there is room to wake
 	LOOK_EVERY_NS = 1000 * 1000,
 	ROUNDS_MOST = 10000,  // of a poll of the network in memory
-	LAST_WORDS_MS = 4000, // what the end waits for bytes that were written and not sent
+	LAST_WORDS_MS = 4000, // after the wish to end, for bytes that were written and not sent
+	LAST_WORDS_LEAST_MS = 200, // however long the actors have taken
 };
 
 struct net_reactor *net_reactor_here(void)
@@ -251,6 +252,15 @@ static void say_last_words(struct net_reactor *reactor)
 	forget_done(reactor);
 }
 
+// What the tree has taken to end is taken off: a program that is asked to end does so in a known
+// time.
+static uint64_t end_of_last_words(struct noh_runtime *runtime)
+{
+	uint64_t at_least_ns = runtime_now_ns(runtime) + LAST_WORDS_LEAST_MS * (uint64_t)NS_A_MS,
+		 until_ns = runtime->ends_since_ns + LAST_WORDS_MS * (uint64_t)NS_A_MS;
+	return until_ns > at_least_ns ? until_ns : at_least_ns;
+}
+
 static void destroy(struct reactor *base)
 {
 	struct net_reactor *reactor = net_reactor_of(base);
@@ -259,8 +269,7 @@ static void destroy(struct reactor *base)
 	if (!network->end_ns) { // the first of them
 		if (network->ends)
 			network->ends(network);
-		network->end_ns =
-			runtime_now_ns(reactor->runtime) + LAST_WORDS_MS * (uint64_t)NS_A_MS;
+		network->end_ns = end_of_last_words(reactor->runtime);
 	}
 	say_last_words(reactor);
 	timekeeper_finish(&reactor->keeper);

@@ -137,6 +137,7 @@ static void shut_down(struct worker *worker)
 	if (runtime->deadline_phase)
 		return;
 	runtime->deadline_phase = 1;
+	runtime->ends_since_ns = runtime_now_ns(runtime);
 	start_deadline(worker, runtime->shutdown_ms);
 }
 

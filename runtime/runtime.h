@@ -60,6 +60,7 @@ struct noh_runtime {
 	uint32_t log_left_out;         // lines; not told yet
 	uint32_t deadline_phase;       // 1: the tree is to end in time; 2: it has been killed; the
 				       // guardian's
+	uint64_t ends_since_ns;        // when the tree was asked to end; read after it has
 	uint64_t root, waiter;         // handles: the root, and who is in noh_wait_for_stop()
 
 	// The watchdog.
