@@ -9,7 +9,8 @@ NOH_BEGIN
 /* Waits for a message of one of these types, or of any if none is named; others stay queued, in
  * order: `const struct noh_delivery *in = noh_receive(1000, book, quit);` Fibers. `within_ms` < 0
  * waits for ever, 0 only looks. NULL: time is up. What it returns, and all that the fiber was lent
- * before, lives until the next noh_receive(). */
+ * before, lives until the next noh_receive(): a fiber that for long only asks should look for mail
+ * now and then, as by `noh_receive(0, quit)`, or the answers pile up. */
 #define noh_receive(within_ms, ...)                                             \
 	noh_receive_types(within_ms, NOH_ARRAY(const struct noh_message_type *, \
 					       NOH_EACH(NOH_TYPE_ADDRESS, , __VA_ARGS__) NULL))
