@@ -7,6 +7,8 @@ enum { ROOM = 8 };
 
 static size_t home(const struct key_map *map, uint64_t key)
 {
+	if (map->number)
+		key = map->number(key);
 	key *= 0x9e3779b97f4a7c15u;
 	return (size_t)(key ^ key >> 32) & (map->room - 1);
 }
@@ -22,7 +24,9 @@ static struct key_entry *place_of(const struct key_map *map, uint64_t key)
 
 static void grow(struct key_map *map)
 {
-	struct key_map larger = {.room = map->room ? 2 * map->room : ROOM, .count = map->count};
+	struct key_map larger = {.room = map->room ? 2 * map->room : ROOM,
+				 .count = map->count,
+				 .number = map->number};
 	larger.entries = (struct key_entry *)noh_alloc(larger.room * sizeof(*larger.entries));
 	for (size_t i = 0; i < map->room; i++)
 		if (map->entries[i].key)

@@ -12,8 +12,9 @@ struct key_entry {
 
 // Of the running actor, with whom it goes. Zeroed: empty.
 struct key_map {
-	struct key_entry *entries; // noh_alloc()
-	size_t room, count;        // room: a power of two
+	struct key_entry *entries;        // noh_alloc()
+	size_t room, count;               // room: a power of two
+	uint64_t (*number)(uint64_t key); // what decides the order of the entries; NULL: the key
 };
 
 /* NULL if it is not there. The entry moves with the next change of the map. */

@@ -198,7 +198,7 @@ static struct worker *of_key(struct noh_pool_router *self, uint64_t key)
 	struct worker *best = NULL;
 	uint64_t highest = 0;
 	for (size_t i = 0; i < self->count; i++) {
-		uint64_t drawn = mixed(key ^ mixed(self->workers[i].actor.id));
+		uint64_t drawn = mixed(key ^ mixed(noh_number(self->workers[i].actor)));
 		if (!best || drawn > highest) {
 			best = &self->workers[i];
 			highest = drawn;
@@ -226,7 +226,7 @@ static void pass_on(struct noh_pool_router *self, const struct noh_delivery *in)
 		broadcast(self);
 		return;
 	case NOH_SPREAD_HASH:
-		worker = of_key(self, options->key ? options->key(in) : noh_sender().id);
+		worker = of_key(self, options->key ? options->key(in) : noh_number(noh_sender()));
 		break;
 	case NOH_SPREAD_LEAST_BUSY:
 		worker = least_busy(self);

@@ -64,8 +64,14 @@ static void forget(struct noh_dynamic_supervision *self, struct key_entry *entry
 
 // ---- its own life
 
+static uint64_t number_of(uint64_t handle)
+{
+	return noh_number((noh_actor){handle});
+}
+
 static void begin(struct noh_dynamic_supervision *self)
 {
+	self->members.number = number_of;
 	self->options = self->given.plan->options;
 	self->template = &self->given.plan->children[0];
 }

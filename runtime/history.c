@@ -9,7 +9,7 @@
 
 void history_finish(struct history *history)
 {
-	free(history->births);
+	free(history->numbers);
 	free(history->born);
 }
 
@@ -28,47 +28,66 @@ static void add_name(struct history *history, const char *name)
 	add(history, hash);
 }
 
-static struct birth *birth_in(struct history *history, uint32_t index)
-{
-	uint32_t former = history->births_room, room = former ? former : 64;
+// ---- numbers
 
-	while (room <= index)
-		room *= 2;
-	if (room != former) {
-		history->births = must_reallocate(history->births, room * sizeof(*history->births));
-		memset(history->births + former, 0, (room - former) * sizeof(*history->births));
-		history->births_room = room;
-	}
-	return &history->births[index];
+static struct numbered *place_of(const struct history *history, uint64_t handle)
+{
+	uint32_t mask = history->numbers_room - 1;
+	uint32_t i = (uint32_t)(handle * 0x9e3779b97f4a7c15 >> 32) & mask;
+	while (history->numbers[i].handle && history->numbers[i].handle != handle)
+		i = (i + 1) & mask;
+	return &history->numbers[i];
 }
 
-// 0: nobody, or gone, or not of this run.
-static uint32_t number_of(const struct history *history, uint64_t handle)
+static void grow(struct history *history)
 {
-	uint32_t index = handle_index(handle);
-	if (!handle || index >= history->births_room ||
-	    history->births[index].generation != handle_generation(handle))
+	struct numbered *former = history->numbers;
+	uint32_t former_room = history->numbers_room;
+
+	history->numbers_room = former_room ? 2 * former_room : 64;
+	history->numbers = must_allocate_zeroed(history->numbers_room * sizeof(*former));
+	for (uint32_t i = 0; i < former_room; i++)
+		if (former[i].handle)
+			*place_of(history, former[i].handle) = former[i];
+	free(former);
+}
+
+uint64_t history_number(struct history *history, uint64_t handle)
+{
+	if (!handle)
 		return 0;
-	return history->births[index].number;
+	if (history->numbers_count * 4 >= history->numbers_room * 3)
+		grow(history);
+	struct numbered *numbered = place_of(history, handle);
+	if (!numbered->handle)
+		*numbered = (struct numbered){.handle = handle, .number = ++history->numbers_count};
+	return numbered->number;
 }
+
+// ---- births
 
 void history_meet(struct history *history, const struct slot *slot)
 {
-	struct birth *birth = birth_in(history, slot_index(slot));
-	if (birth->number && birth->generation == slot->generation)
+	// Nobody lives here as long as there is no type; who has begun has been met.
+	if (slot_state(slot) != SLOT_FREE || !slot->type)
 		return;
+	uint64_t handle = slot_handle(slot), number = history_number(history, handle);
+	struct numbered *numbered = place_of(history, handle);
+	if (numbered->is_born)
+		return; // its first turn was spent on mail for the former tenant
 
-	*birth = (struct birth){.generation = slot->generation, .number = ++history->number};
+	numbered->is_born = true;
 	if (history->born_count == history->born_room) {
 		history->born_room = history->born_room ? 2 * history->born_room : 64;
 		history->born =
 			must_reallocate(history->born, history->born_room * sizeof(*history->born));
 	}
-	history->born[history->born_count++] = slot_handle(slot);
-	// Without a type it is somebody to come: mail for the former tenant came first.
-	if (slot->type)
-		add_name(history, slot->type->name ? slot->type->name : "");
+	history->born[history->born_count++] = handle;
+	add(history, number);
+	add_name(history, slot->type->name ? slot->type->name : "");
 }
+
+// ---- deliveries
 
 void history_note(struct history *history, uint64_t now_ns, const struct slot *slot,
 		  const struct envelope *envelope)
@@ -78,8 +97,8 @@ void history_note(struct history *history, uint64_t now_ns, const struct slot *s
 
 	history->deliveries++;
 	add(history, now_ns);
-	add(history, (uint64_t)number_of(history, envelope->sender) << 32 |
-			     number_of(history, slot_handle(slot)));
+	add(history, history_number(history, envelope->sender));
+	add(history, history_number(history, slot_handle(slot)));
 	add(history, (uint64_t)kind << 32 | (kind == POST_CONTROL ? id : 0));
 	if (kind != POST_CONTROL && id) {
 		const char *name = message_info(id)->type.name;

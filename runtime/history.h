@@ -5,19 +5,25 @@
 
 #include "runtime/slot.h"
 
-struct birth {
-	uint32_t generation; // of the slot's tenant
-	uint32_t number;     // his in the order of births: 1, 2, ...; 0: nobody was met here
+struct numbered {
+	uint64_t handle; // 0: free
+	uint32_t number;
+	bool is_born;
 };
 
 struct history {
 	uint64_t hash, deliveries;
-	struct birth *births; // by slot
-	uint64_t *born;       // handles, the oldest first; of those who are gone some are left out
-	uint32_t births_room, born_room, born_count, number;
+	// Of everybody that there ever was in the run: open addressing.
+	struct numbered *numbers;
+	uint64_t *born; // handles, the oldest first; of those who are gone some are left out
+	uint32_t numbers_room, numbers_count, born_room, born_count;
 };
 
 void history_finish(struct history *history);
+
+/* A number of the actor that is the same whenever the run is repeated: they are given as they are
+ * asked for, 1, 2, ... Nobody has 0. */
+uint64_t history_number(struct history *history, uint64_t handle);
 
 /* The slot has its turn. Its tenant is born with the first. */
 void history_meet(struct history *history, const struct slot *slot);

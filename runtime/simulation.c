@@ -259,6 +259,13 @@ static struct simulation *simulation_here(const char *call)
 	return simulation;
 }
 
+uint64_t noh_number(noh_actor who)
+{
+	struct worker *worker = worker_here();
+	struct simulation *simulation = worker ? worker->runtime->simulation : NULL;
+	return simulation ? history_number(&simulation->history, who.id) : who.id;
+}
+
 void noh_test_settle(void)
 {
 	simulation_here("noh_test_settle")->root_settles = true;

@@ -12,6 +12,11 @@ NOH_BEGIN
  * actor that is gone stays so. */
 struct noh_runtime *noh_runtime_of(noh_actor who);
 
+/* What to hash an actor by: a number of its own, 0 for nobody. A handle also depends on who lived
+ * in the process before. In simulations this does not, so that what is made of it repeats with the
+ * seed; elsewhere it is the handle. The same for as long as the runtime lives. Any thread. */
+uint64_t noh_number(noh_actor who);
+
 /* Something that each runtime has one of, made on first use. Static: it is known by its address. */
 struct noh_runtime_local {
 	size_t size;
