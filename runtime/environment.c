@@ -36,17 +36,18 @@ static int read_level(enum noh_level *level)
 	static const char *const names[] = {[NOH_DEBUG] = "debug",
 					    [NOH_INFO] = "info",
 					    [NOH_WARN] = "warn",
-					    [NOH_ERROR] = "error"};
+					    [NOH_ERROR] = "error",
+					    [NOH_SILENT] = "off"};
 	const char *value = getenv("NOH_LOG");
 	if (!value || !*value)
 		return 0;
-	for (int i = NOH_DEBUG; i <= NOH_ERROR; i++) {
+	for (int i = NOH_DEBUG; i <= NOH_SILENT; i++) {
 		if (!strcmp(value, names[i])) {
 			*level = (enum noh_level)i;
 			return 0;
 		}
 	}
-	return malformed("NOH_LOG", value, "debug, info, warn or error");
+	return malformed("NOH_LOG", value, "debug, info, warn, error or off");
 }
 
 static int read_io(void)

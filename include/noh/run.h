@@ -6,7 +6,8 @@
 
 NOH_BEGIN
 
-enum noh_level { NOH_DEBUG = 1, NOH_INFO, NOH_WARN, NOH_ERROR };
+/* How much a line matters; NOH_SILENT is for noh_options.log_level alone: no line does. */
+enum noh_level { NOH_DEBUG = 1, NOH_INFO, NOH_WARN, NOH_ERROR, NOH_SILENT };
 
 typedef void (*noh_log_fn)(void *argument, enum noh_level level, noh_actor who, const char *line);
 

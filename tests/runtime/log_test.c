@@ -55,6 +55,38 @@ Test(limit, begins_anew_each_second)
 	free(text);
 }
 
+// ---- the level
+
+static int log_an_error(void *unused)
+{
+	(void)unused;
+	noh_log(NOH_ERROR, "of some kind");
+	return 0;
+}
+
+Test(level, silent_leaves_out_errors_too)
+{
+	struct captured captured = captured_begin();
+	cr_expect_eq(noh_run(log_an_error, NULL, .workers = 1, .log_level = NOH_SILENT), 0);
+	cr_expect_eq(noh_run(log_an_error, NULL, .workers = 1), 0);
+	char *text = captured_end(captured);
+
+	cr_expect_eq(captured_count(text, "of some kind"), 1);
+	free(text);
+}
+
+Test(level, of_the_environment_may_be_off)
+{
+	setenv("NOH_LOG", "off", 1);
+	struct captured captured = captured_begin();
+	cr_expect_eq(noh_run(log_an_error, NULL, .workers = 1), 0);
+	char *text = captured_end(captured);
+	unsetenv("NOH_LOG");
+
+	cr_expect_str_eq(text, "");
+	free(text);
+}
+
 // ---- real threads
 
 enum { LINES = 20000 };

@@ -398,7 +398,7 @@ Test(environment, that_is_malformed_is_an_error_at_the_start)
 		       "error -: NOH_SEED=99999999999999999999: must be a number from 0 to "
 		       "18446744073709551615\n");
 	expect_refused("NOH_LOG", "loud",
-		       "error -: NOH_LOG=loud: must be debug, info, warn or error\n");
+		       "error -: NOH_LOG=loud: must be debug, info, warn, error or off\n");
 	expect_refused("NOH_IO", "kqueue", "error -: NOH_IO=kqueue: must be epoll or auto\n");
 	expect_refused("NOH_IO", "io_uring",
 		       "error -: NOH_IO=io_uring: must be epoll or auto: this version has no "
