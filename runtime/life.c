@@ -392,6 +392,12 @@ void life_ending_asked(struct worker *worker, struct slot *slot)
 {
 	uint32_t word = ck_pr_load_32(&slot->ending), how = word & ENDING_TREE;
 
+	// A restart is under way, and the wish may be meant for the life that it begins.
+	if (slot_state(slot) == SLOT_LIMBO && how == ENDING_SHUTDOWN &&
+	    ck_pr_load_8(&slot->keeps_place) == KEEPS_ALWAYS &&
+	    ck_pr_load_8(&slot->restarts_asked) != extras_of(slot)->restarts_heard)
+		return;
+
 	// Taken; what is added from now on is another wish.
 	if (!swap_if_32(&slot->ending, word, 0)) // pairs with post_ending()
 		return;

@@ -194,7 +194,8 @@ int noh_restart(noh_actor child, const void *state)
 		return -ESRCH;
 	const struct noh_actor_type *type =
 		(const struct noh_actor_type *)ck_pr_load_ptr(&slot->type);
-	slot->restarts_asked++;
+	ck_pr_store_8(&slot->restarts_asked,
+		      (uint8_t)(slot->restarts_asked + 1)); // read by the child
 	struct restart restart = {.state = state_copy(type, state), .size = state_size(type)};
 	post_control(child.id, CONTROL_RESTART, worker->self, &restart, sizeof(restart));
 	return 0;

@@ -191,3 +191,35 @@ Test(kill, of_children_of_supervisors_leaves_all_alive_in_the_end)
 		cr_expect_gt(noh_test_last_run().delays, 10);
 	}
 }
+
+// Some wait for their restart, or have it still before them, when all is to end.
+static int end_amid_kills(void *unused)
+{
+	(void)unused;
+	noh_actor children[HANDS];
+	noh_actor supervisor =
+		noh_supervise((.strategy = NOH_DYNAMIC, .max_restarts = NOH_UNLIMITED_RESTARTS),
+			      NOH_CHILD(plain, (0), .backoff = {.min_ms = 5}));
+	for (int i = 0; i < HANDS; i++)
+		noh_check(!noh_supervisor_start_child(supervisor, NOH_CHILD(plain, (0)),
+						      &children[i]));
+	for (int round = 0; round < 10; round++) {
+		for (int i = 0; i < HANDS; i++)
+			noh_send(children[i], work);
+		noh_sleep(10);
+	}
+	return 0;
+}
+
+Test(kill, of_a_child_keeps_no_supervisor_from_ending_in_time)
+{
+	for (uint64_t seed = 1; seed <= 10 * seeds_wanted(); seed++) {
+		struct captured captured = captured_begin(); // each restart is logged
+		int status = noh_simulate(seed, end_amid_kills, NULL, .turn_most = 2,
+					  .kill_one_in = 20, .delay_one_in = 7);
+		char *text = captured_end(captured);
+
+		cr_assert_eq(status, 0, "%s", text);
+		free(text);
+	}
+}
