@@ -169,6 +169,28 @@ static void floods_closed(struct floods *self, const struct noh_tcp_closed *msg)
 NOH_ACTOR(floods, (noh_tcp_data, floods_data), (noh_tcp_drained, floods_drained),
 	  (noh_tcp_closed, floods_closed));
 
+// Connects in each of its lives, and fails when it is told to.
+struct dialer {
+	uint64_t port;
+};
+
+NOH_MESSAGE(breaks);
+
+static void dialer_start(struct dialer *self, const struct noh_start *msg)
+{
+	(void)msg;
+	noh_tcp_connect(.host = "127.0.0.1", .port = (uint16_t)self->port);
+}
+
+static void dialer_breaks(struct dialer *self, const struct breaks *msg)
+{
+	(void)self;
+	(void)msg;
+	noh_fail("as it was told to");
+}
+
+NOH_ACTOR(dialer, (noh_start, dialer_start), (breaks, dialer_breaks));
+
 // ---- what the root does
 
 static uint16_t port_of(noh_actor listener)
@@ -578,6 +600,29 @@ BOTH(concerns_nobody_else_when_its_actor_fails)
 
 	writes(other, "half");
 	reads_text(other, "bye");
+	return 0;
+}
+
+BOTH(is_closed_when_its_actor_starts_again)
+{
+	uint16_t port;
+	listens(&port, tells, noh_self());
+	struct dialer state = {.port = port};
+	noh_actor dialer =
+		noh_spawn_type(&dialer_actor, &state,
+			       &(struct noh_spawn_options){.size = sizeof(struct noh_spawn_options),
+							   .keeps_place = true,
+							   .monitored = true});
+	noh_conn first = hears("opened", NULL);
+
+	noh_send(dialer, breaks);
+	const struct noh_down *down = noh_as(noh_receive(PATIENCE_MS, noh_down), noh_down);
+	noh_check(down && down->restarting);
+	noh_check(hears("ended", NULL).id == first.id);
+	noh_check(!noh_restart(dialer, &state));
+
+	noh_check(hears("opened", NULL).id != first.id);
+	hears_no_more();
 	return 0;
 }
 
