@@ -77,16 +77,18 @@ static void hear_of_child(struct worker *worker, struct slot *slot, uint64_t chi
 			return;
 	}
 	if (slot->type->accepts && accepts(slot->type, &noh_down_message)) {
-		// The handler may fail and not come back here: what it reads is scratch.
-		const char *reason = ended->reason ? ended->reason : "";
-		char *copy = scratch_alloc(&worker->scratch, strlen(reason) + 1);
-		strcpy(copy, reason);
-		free(ended->reason);
-		ended->reason = NULL;
+		const char *reason = "";
+		if (ended->reason) {
+			// The handler may fail and not come back here: what it reads is scratch.
+			reason = strcpy(scratch_alloc(&worker->scratch, strlen(ended->reason) + 1),
+					ended->reason);
+			free(ended->reason);
+			ended->reason = NULL;
+		}
 		struct noh_down down = {.who = {child},
 					.why = ended->why,
 					.code = ended->code,
-					.reason = copy,
+					.reason = reason,
 					.restarting = ended->in_limbo};
 		turn_give(worker, slot, &noh_down_message, &down);
 	} else if (links_include(slot, child)) {
