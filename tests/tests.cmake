@@ -77,7 +77,7 @@ foreach(file IN LISTS behaviour_tests)
     OUTPUT_NAME ${output})
 
   add_test(NAME ${name} COMMAND ${target} --timeout ${test_seconds})
-  set_test(${name} 600)
+  set_test(${name} 240)
   # No tests at all, as when a linker has dropped them, is a failure and not a success. (This
   # takes the place of the exit code, so it names the failures too. The stand-in's exit code
   # says both.)
@@ -89,7 +89,7 @@ foreach(file IN LISTS behaviour_tests)
   # Those that explore schedules are run again with more seeds by `./dev check`.
   file(STRINGS tests/${file} seeds REGEX "NOH_SEEDS|support/seeds\\.h")
   if(seeds)
-    set_tests_properties(${name} PROPERTIES LABELS seeds TIMEOUT 900)
+    set_tests_properties(${name} PROPERTIES LABELS seeds)
   endif()
 endforeach()
 
@@ -103,7 +103,7 @@ foreach(file IN LISTS stress_tests)
   set_target_properties(stress-${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/stress OUTPUT_NAME ${name})
   add_test(NAME stress/${name} COMMAND stress-${name})
-  set_test(stress/${name} 600 LABELS stress PROCESSORS 2)
+  set_test(stress/${name} 240 LABELS stress PROCESSORS 2)
 endforeach()
 
 # ---- fuzzers: the entry is ten seconds; by hand, tests/fuzz/NAME CORPUS runs on ----------------
