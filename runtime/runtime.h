@@ -52,7 +52,7 @@ struct noh_runtime {
 	// Ending.
 	_Alignas(CACHE_LINE) uint32_t ended; // the guardian is gone: workers leave
 	uint32_t stop_asked;                 // a signal number + 1, or 1 for noh_shutdown()
-	uint32_t threads;    // plain threads between noh_thread_enter() and noh_thread_leave()
+	uint32_t threads;    // others than workers between noh_thread_enter() and noh_thread_leave()
 	int status;          // of the root
 	uint64_t subscriber; // of dead letters
 	uint64_t dead_letters_outside; // counted by plain threads

@@ -70,7 +70,8 @@ static void maybe_wake_one(struct worker *worker)
 
 // ---- putting actors into queues
 
-void schedule_outside(struct noh_runtime *runtime, struct slot *slot)
+// For actors that no worker of this thread may run.
+static void schedule_outside(struct noh_runtime *runtime, struct slot *slot)
 {
 	shared_queue_push(&runtime->inject, slot);
 	wake_one(runtime);
@@ -136,10 +137,13 @@ void schedule(struct slot *slot)
 		return;
 	}
 	if (__builtin_expect(!worker || worker->runtime != runtime, 0)) {
+		// As soon as it is in a queue it may run, and be what its runtime waits for to end.
+		noh_thread_enter(runtime);
 		if (slot->home != ANY_WORKER)
 			schedule_pinned(NULL, slot);
 		else
 			schedule_outside(runtime, slot);
+		noh_thread_leave(runtime);
 		return;
 	}
 	if (slot->home != ANY_WORKER) {

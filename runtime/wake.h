@@ -22,9 +22,6 @@ bool is_anybody_idle(const struct noh_runtime *runtime);
 struct worker;
 bool is_worker_stuck(const struct worker *worker, uint64_t now_ns);
 
-/* Any thread. For actors that no worker of this thread may run. */
-void schedule_outside(struct noh_runtime *runtime, struct slot *slot);
-
 /* Any thread. The hidden slot of a plain thread has an answer. */
 void wake_thread(struct slot *slot);
 
