@@ -52,16 +52,16 @@ struct noh_runtime {
 	// Ending.
 	_Alignas(CACHE_LINE) uint32_t ended; // the guardian is gone: workers leave
 	uint32_t stop_asked;                 // a signal number + 1, or 1 for noh_shutdown()
-	uint32_t threads;    // others than workers between noh_thread_enter() and noh_thread_leave()
-	int status;          // of the root
-	uint64_t subscriber; // of dead letters
-	uint64_t dead_letters_outside; // counted by plain threads
-	uint64_t logged;               // the second << 32 | lines in it
-	uint32_t log_left_out;         // lines; not told yet
-	uint32_t deadline_phase;       // 1: the tree is to end in time; 2: it has been killed; the
-				       // guardian's
-	uint64_t ends_since_ns;        // when the tree was asked to end; read after it has
-	uint64_t root, waiter;         // handles: the root, and who is in noh_wait_for_stop()
+	uint32_t threads;                    // that called noh_thread_enter() and have not left
+	int status;                          // of the root
+	uint64_t subscriber;                 // of dead letters
+	uint64_t dead_letters_outside;       // counted by plain threads
+	uint64_t logged;                     // the second << 32 | lines in it
+	uint32_t log_left_out;               // lines; not told yet
+	uint32_t deadline_phase; // 1: the tree is to end in time; 2: it has been killed; the
+				 // guardian's
+	uint64_t ends_since_ns;  // when the tree was asked to end; read after it has
+	uint64_t root, waiter;   // handles: the root, and who is in noh_wait_for_stop()
 
 	// The watchdog.
 	pthread_t watchdog;
