@@ -1,6 +1,6 @@
 /*
- * Crashes: the word from a supervised actor that fails to its parent, for a report. All of it is
- * found only when a life has failed: nothing is written down while messages flow.
+ * Crashes: the word from a supervised actor that fails to its parent, for a report. All of it but
+ * what a life has handled last is found only when it has failed.
  */
 #include "runtime/crash.h"
 
@@ -12,6 +12,7 @@
 #include <noh/noh.h>
 
 #include "runtime/life.h"
+#include "runtime/state.h"
 #include "runtime/trace.h"
 #include "runtime/turn.h"
 
@@ -49,6 +50,19 @@ void crash_note(struct worker *worker, const struct slot *slot, const char *reas
 	// Of a supervised actor the supervisor will report more.
 	noh_log(slot->supervised ? NOH_INFO : NOH_ERROR, "failed: %s", reason);
 	worker->failed_in = hand && post_kind(hand) != POST_CONTROL ? post_id(hand) : 0;
+}
+
+// The oldest first.
+static void append_handled(struct text *text, const struct handled *handled)
+{
+	const char *before = " handled=";
+	for (uint32_t i = 0; i < HANDLED_KEPT; i++) {
+		uint32_t id = handled->ids[(handled->oldest + i) % HANDLED_KEPT];
+		if (!id)
+			continue;
+		append(text, "%s%s", before, message_name(id));
+		before = ",";
+	}
 }
 
 // False: enough of them.
@@ -103,6 +117,7 @@ void crash_tell(struct worker *worker, struct slot *slot)
 
 	struct text text = {.length = 0};
 	append(&text, "message=%s", message_name(worker->failed_in));
+	append_handled(&text, state_handled(slot->type, slot->state));
 	append_mail(&text, slot);
 	append_ancestors(&text, slot);
 	if (*state)

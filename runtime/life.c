@@ -34,6 +34,7 @@
 #include "runtime/memory.h"
 #include "runtime/results.h"
 #include "runtime/saved.h"
+#include "runtime/state.h"
 #include "runtime/trace.h"
 #include "runtime/turn.h"
 #include "runtime/watches.h"
@@ -82,7 +83,7 @@ static void start(struct worker *worker, struct slot *slot)
 
 static __attribute__((noinline)) void start_supervised(struct worker *worker, struct slot *slot)
 {
-	slot->flags |= SLOT_STARTING;
+	slot->flags |= SLOT_STARTING | SLOT_NOTED;
 	start(worker, slot);
 	birth_over(worker, slot);
 }
@@ -174,10 +175,10 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 	uint64_t self = slot_handle(slot), parent = slot->parent;
 	struct ending ending = *ended;
 
-	state_free(slot->type, slot->state);
+	state_free(slot->type, slot->state, slot->supervised);
 	slot->state = NULL;
 	if (slot->extras)
-		state_free(slot->type, slot->extras->next_state);
+		state_free(slot->type, slot->extras->next_state, slot->supervised);
 	slot->home = ANY_WORKER;
 	ck_pr_store_16(&slot->marks, 0);
 	slot->throttle_step = 0;
@@ -244,7 +245,7 @@ static void go_into_limbo(struct worker *worker, struct slot *slot)
 	struct extras *extras = slot->extras;
 	void *next_state = extras->next_state;
 
-	state_free(slot->type, slot->state);
+	state_free(slot->type, slot->state, slot->supervised);
 	slot->state = NULL;
 	postponed_replay(worker, slot);
 	saved_drop_caused(slot);
@@ -440,7 +441,7 @@ void life_child_ended(struct worker *worker, struct slot *slot, struct envelope 
 void life_restart(struct worker *worker, struct slot *slot, void *state)
 {
 	if (!(slot->flags & SLOT_KEEPS_PLACE)) {
-		state_free(slot->type, state);
+		state_free(slot->type, state, slot->supervised);
 		return;
 	}
 	extras_of(slot)->restarts_heard++;
@@ -451,7 +452,7 @@ void life_restart(struct worker *worker, struct slot *slot, void *state)
 
 	// It lives, or still waits for its children: it starts again as soon as it has ended.
 	struct extras *extras = extras_of(slot);
-	state_free(slot->type, extras->next_state);
+	state_free(slot->type, extras->next_state, slot->supervised);
 	extras->next_state = state;
 	life_end(worker, slot, NOH_WHY_FAILED, 0, "restarted by its parent");
 }

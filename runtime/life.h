@@ -39,10 +39,6 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 		   const void *state, const struct noh_spawn_options *options, uint64_t parent,
 		   int home);
 
-/* Frees a state that never lived. */
-void state_free(const struct noh_actor_type *type, void *state);
-void *state_copy(const struct noh_actor_type *type, const void *state);
-
 /* True if the actor's type has this message in its list. */
 bool accepts(const struct noh_actor_type *type, const struct noh_message_type *message);
 

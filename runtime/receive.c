@@ -14,6 +14,7 @@
 #include "runtime/fiber.h"
 #include "runtime/saved.h"
 #include "runtime/simulation.h"
+#include "runtime/state.h"
 
 // ---- how far it has looked
 
@@ -121,10 +122,11 @@ static struct envelope *take_plain(struct worker *worker, struct slot *slot)
 	    envelope_generation(next) != handle_generation(worker->self) ||
 	    ck_pr_load_32(&slot->ending))
 		return NULL;
-	if (__builtin_expect(slot->flags & (SLOT_STAMPED | SLOT_RECORDED), 0)) {
+	if (__builtin_expect(slot->flags & (SLOT_STAMPED | SLOT_NOTED), 0)) {
 		if (slot->flags & SLOT_STAMPED)
 			return NULL;
-		simulation_note(worker, slot, next);
+		if (worker->runtime->simulation)
+			simulation_note(worker, slot, next);
 	}
 	worker->credit--;
 	worker->statistics.messages++;
@@ -161,6 +163,12 @@ static void receive_waits(struct fiber *fiber, int64_t within_ms, uint64_t deadl
 	fiber_wait_until(fiber, FIBER_RECEIVES, deadline_ns);
 }
 
+static __attribute__((noinline)) void remember_handled(struct slot *slot, uint32_t id)
+{
+	if (slot->supervised)
+		handled_add(state_handled(slot->type, slot->state), id);
+}
+
 // What was lent is given back, and the message in hand is done with.
 static struct fiber *receive_begins(const char *call)
 {
@@ -171,6 +179,8 @@ static struct fiber *receive_begins(const char *call)
 		fiber_wait(fiber, FIBER_RECEIVES); // not resumed any more
 	if (__builtin_expect(fiber->examined != NULL, 0))
 		noh_fail("the predicate of a noh_receive_if() must not receive");
+	if (__builtin_expect(fiber->slot->flags & SLOT_NOTED, 0) && fiber->hand)
+		remember_handled(fiber->slot, post_id(fiber->hand));
 	if (fiber->lent || fiber->scratch.used || (fiber->hand && fiber->hand->ask))
 		fiber_give_back_lent(fiber);
 	fiber->hand = worker->hand = NULL;

@@ -104,8 +104,8 @@ enum {
 	SLOT_STAMPED = 1 << 9,      // noh_idle_after(): it is noted when a message comes
 	SLOT_QUOTAS = 1 << 12,      // of owned bytes, timers or children
 	SLOT_TRAPS_EXITS = 1 << 10,
-	SLOT_LOOKS = 1 << 11,    // a fiber that waits only until all mail has been looked at
-	SLOT_RECORDED = 1 << 13, // in a simulation: what it is delivered is noted
+	SLOT_LOOKS = 1 << 11, // a fiber that waits only until all mail has been looked at
+	SLOT_NOTED = 1 << 13, // what it is delivered is noted: simulated or supervised
 };
 
 // The process's table: one reserved range of addresses, made usable piece by piece.

@@ -9,26 +9,8 @@
 #include "runtime/family.h"
 #include "runtime/guardian.h"
 #include "runtime/life.h"
+#include "runtime/state.h"
 #include "runtime/trace.h"
-
-static size_t state_size(const struct noh_actor_type *type)
-{
-	return type->state_size ? type->state_size : 1;
-}
-
-void *state_copy(const struct noh_actor_type *type, const void *state)
-{
-	size_t size = state_size(type);
-	void *copy = pool_take(pool_class_of(size), size);
-	memcpy(copy, state, type->state_size);
-	return copy;
-}
-
-void state_free(const struct noh_actor_type *type, void *state)
-{
-	if (state)
-		pool_give(pool_class_of(state_size(type)), state);
-}
 
 bool accepts(const struct noh_actor_type *type, const struct noh_message_type *message)
 {
@@ -103,7 +85,7 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 	if (home != ANY_WORKER)
 		slot->home = (int16_t)home;
 	struct spawn spawn = {.type = type,
-			      .state = state_copy(type, state),
+			      .state = state_copy(type, state, slot->supervised),
 			      .more = more_of(options, worker, handle)};
 	if (worker && parent == worker->self)
 		family_add(worker->running, handle);
@@ -196,7 +178,8 @@ int noh_restart(noh_actor child, const void *state)
 		(const struct noh_actor_type *)ck_pr_load_ptr(&slot->type);
 	ck_pr_store_8(&slot->restarts_asked,
 		      (uint8_t)(slot->restarts_asked + 1)); // read by the child
-	struct restart restart = {.state = state_copy(type, state), .size = state_size(type)};
+	struct restart restart = {.state = state_copy(type, state, slot->supervised),
+				  .size = state_bytes(type, slot->supervised)};
 	post_control(child.id, CONTROL_RESTART, worker->self, &restart, sizeof(restart));
 	return 0;
 }

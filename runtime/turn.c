@@ -32,6 +32,7 @@
 #include "runtime/saved.h"
 #include "runtime/shared.h"
 #include "runtime/simulation.h"
+#include "runtime/state.h"
 #include "runtime/watches.h"
 
 enum {
@@ -278,6 +279,33 @@ static void to_living(struct worker *worker, struct slot *slot, struct envelope 
 		to_handler(worker, slot, envelope);
 }
 
+// A supervised actor's messages are remembered by type, for the report of a crash. What it fails at
+// never gets to the second step: the report says so by itself. (Fibers: receive.c.)
+struct being_handled {
+	void *state; // NULL: not to be remembered
+	uint64_t messages_before;
+	uint32_t id;
+};
+
+static struct being_handled begins_to_handle(const struct worker *worker, const struct slot *slot,
+					     const struct envelope *envelope)
+{
+	bool remembers = slot->flags & SLOT_NOTED && !(slot->flags & SLOT_FIBER) &&
+			 slot->supervised && post_kind(envelope) != POST_CONTROL;
+	return (struct being_handled){.state = remembers ? slot->state : NULL,
+				      .messages_before = worker->statistics.messages,
+				      .id = post_id(envelope)};
+}
+
+static void has_handled(const struct worker *worker, const struct slot *slot,
+			const struct being_handled *now)
+{
+	// Or it was not for it, or the life is over.
+	if (now->state && now->state == slot->state &&
+	    now->messages_before != worker->statistics.messages)
+		handled_add(state_handled(slot->type, slot->state), now->id);
+}
+
 // A token: the lane's next message is in nobody's queue.
 static void from_lane(struct worker *worker, struct slot *slot)
 {
@@ -290,11 +318,13 @@ static void from_lane(struct worker *worker, struct slot *slot)
 	struct envelope *envelope = lane_take(slot);
 	if (!envelope)
 		return;
-	if (slot->flags & SLOT_RECORDED)
+	if (worker->runtime->simulation)
 		simulation_note(worker, slot, envelope);
 	if (lives && envelope_generation(envelope) == ck_pr_load_32(&slot->generation)) {
+		struct being_handled now = begins_to_handle(worker, slot, envelope);
 		worker->hand_detached = worker->unusual = true;
 		to_living(worker, slot, envelope);
+		has_handled(worker, slot, &now);
 		return;
 	}
 	dead_letter(worker->runtime, envelope,
@@ -364,32 +394,36 @@ static inline bool is_usual(const struct slot *slot, const struct envelope *enve
 	       envelope_generation(envelope) == ck_pr_load_32(&slot->generation);
 }
 
-// In a simulation, so that what is handled goes the same ways there.
-static __attribute__((noinline)) void recorded(struct worker *worker, struct slot *slot,
-					       struct envelope *envelope)
+// In a simulation and for supervised actors: what is handled goes the same ways.
+static __attribute__((noinline)) void noted(struct worker *worker, struct slot *slot,
+					    struct envelope *envelope)
 {
 	bool usual = is_usual(slot, envelope);
 	int how = slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED);
 
-	simulation_note(worker, slot, envelope);
+	struct being_handled now = begins_to_handle(worker, slot, envelope);
+
+	if (worker->runtime->simulation)
+		simulation_note(worker, slot, envelope);
 	if (usual && how == SLOT_ALIVE)
 		plain_to_handler(worker, slot, envelope);
 	else if (usual && how == (SLOT_ALIVE | SLOT_FIBER))
 		fiber_offer_message(worker, slot, envelope);
 	else
 		other(worker, slot, envelope);
+	has_handled(worker, slot, &now);
 }
 
 static inline void one(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	bool usual = is_usual(slot, envelope);
-	int how = slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED | SLOT_RECORDED);
+	int how = slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED | SLOT_NOTED);
 	if (__builtin_expect(usual && how == SLOT_ALIVE, 1))
 		plain_to_handler(worker, slot, envelope);
 	else if (usual && how == (SLOT_ALIVE | SLOT_FIBER))
 		fiber_offer_message(worker, slot, envelope);
-	else if (__builtin_expect(how & SLOT_RECORDED, 0))
-		recorded(worker, slot, envelope);
+	else if (__builtin_expect(how & SLOT_NOTED, 0))
+		noted(worker, slot, envelope);
 	else
 		other(worker, slot, envelope);
 }

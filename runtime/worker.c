@@ -79,7 +79,7 @@ int worker_create(struct noh_runtime *runtime, uint32_t index, struct worker **r
 	worker->quantum = worker->credit = FIRST_QUANTUM;
 	worker->budget = runtime->budget;
 	worker->runs_at_once = runtime->simulation ? NULL : runtime;
-	worker->born_with = runtime->simulation ? SLOT_RECORDED : 0;
+	worker->born_with = runtime->simulation ? SLOT_NOTED : 0;
 	pthread_mutex_init(&worker->home.lock, NULL);
 	random_init(&worker->random, runtime->seed + index);
 	stack_caches_init(&worker->stacks, &runtime->stacks);

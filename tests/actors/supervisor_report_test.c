@@ -37,6 +37,71 @@ Simulated(supervisor_report, tells_child_reason_message_queue_parents_and_state_
 	free(text);
 }
 
+static char *report_of(noh_actor child)
+{
+	struct captured captured = captured_begin();
+	make_fail(child);
+	return captured_end(captured);
+}
+
+Simulated(supervisor_report, tells_what_a_life_has_handled_last)
+{
+	noh_actor inbox = noh_test_inbox(), child;
+	noh_supervise((0), WORKER(inbox, "a", .ret_handle = &child));
+	for (int i = 0; i < 10; i++)
+		noh_send(child, number, .value = 1);
+	noh_send(child, fail_later, .ms = 100000);
+	noh_send(child, number, .value = 1);
+
+	char *text = report_of(child);
+	noh_check(strstr(text, " message=fail handled=number,number,number,number,number,"
+			       "fail_later,number parents="));
+	free(text);
+
+	// The next life has its own.
+	noh_send(child, fail_later, .ms = 1);
+	struct captured captured = captured_begin();
+	noh_test_advance(1);
+	text = captured_end(captured);
+	noh_check(strstr(text, " message=fail handled=fail_later parents="));
+	free(text);
+	text = report_of(child);
+	noh_check(strstr(text, " message=fail parents="));
+	free(text);
+}
+
+struct reader {
+	int unused;
+};
+
+static void run_reader(struct reader *self)
+{
+	(void)self;
+	noh_receive(-1, finish);
+	noh_receive(-1, number);
+	noh_receive(-1, number);
+	noh_fail("has read enough");
+}
+
+NOH_FIBER(reader, run_reader);
+
+Simulated(supervisor_report, tells_what_a_fiber_has_received_last)
+{
+	noh_actor child;
+	noh_supervise((0), NOH_CHILD(reader, (0), .ret_handle = &child));
+	noh_send(child, number, .value = 1);
+	noh_test_settle();
+	noh_send(child, finish);
+	noh_test_settle();
+	struct captured captured = captured_begin();
+	noh_send(child, number, .value = 2);
+	noh_test_settle();
+
+	char *text = captured_end(captured);
+	noh_check(strstr(text, " message=number handled=finish,number parents="));
+	free(text);
+}
+
 Simulated(supervisor_report, comes_once_for_each_abnormal_end)
 {
 	for (int kind = NOH_PERMANENT; kind <= NOH_TEMPORARY; kind++) {
