@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Measures Noh beside its peers, pair by pair in one run, and shows who is fastest: reads the command
+line, and knows no figure itself."""
+import argparse
+import json
+import os
+import platform
+import resource
+import signal
+import sys
+import time
+
+from run import figures, plan, plot, rounds, sides, tables
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def options_of(words):
+    parser = argparse.ArgumentParser(
+        prog="bench/run.py", description="Noh beside its peers (bench/peers), by turns in one run.",
+        epilog="Rows: " + " ".join(row.name for row in plan.ROWS) + ". Exit status: 0 all well, 1 a run "
+        "failed or a result was wrong, 2 wrong usage.")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="what to measure; all, if none is named")
+    parser.add_argument("--quick", action="store_true", help="the main rows in small: two minutes")
+    parser.add_argument("--rounds", type=int, help="runs of each (5; 3 if quick)")
+    parser.add_argument("--seconds", type=float, help="how long a server is loaded (3; 1 if quick)")
+    parser.add_argument("--workers", type=int, action="append", help="on so many alone; may be repeated")
+    parser.add_argument("--peers", help="names, by commas; all, if not given; 'none' for Noh alone")
+    parser.add_argument("--keep", action="store_true", help="add to what was measured before")
+    parser.add_argument("--show", action="store_true", help="measure nothing, show what was measured")
+    parser.add_argument("--save", action="store_true", help="refresh docs/benchmarks.md and .svg")
+    parser.add_argument("--out", default=os.path.join(ROOT, "build/bench"), help="(build/bench)")
+    parser.add_argument("--programs", default=os.path.join(ROOT, "build/release/bin"),
+                        help="where Noh's are (build/release/bin)")
+    parser.add_argument("--peers-in", default=os.path.join(ROOT, "bench/peers"), help="(bench/peers)")
+    parser.add_argument("--builds", default=os.path.join(ROOT, "build/peers"), help="(build/peers)")
+    parser.add_argument("--docs", default=os.path.join(ROOT, "docs"), help="(docs)")
+    options = parser.parse_args(words)
+
+    options.rounds = options.rounds or (3 if options.quick else 5)
+    options.seconds = options.seconds or (1 if options.quick else 3)
+    try:
+        options.chosen = plan.chosen(options.rows, options.quick)
+    except LookupError as name:
+        parser.error(f"there is no row {name}")
+    return parser, options
+
+
+def tell(words):
+    print(words, file=sys.stderr, flush=True)
+
+
+def machine():
+    cpu = platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+        cpu = names[0] if names else cpu
+    except OSError:
+        pass
+    return {"cpu": cpu, "processors": len(os.sched_getaffinity(0)),
+            "kernel": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}"}
+
+
+def prepared(parser, options):
+    """The peers that take part, who is left out and why, and whose build is broken."""
+    wanted = options.peers.split(",") if options.peers else None
+    peers = sides.all_peers(options.peers_in, options.builds)
+    for name in set(wanted or ()) - {peer.name for peer in peers} - {"none"}:
+        parser.error(f"there is no peer {name}")
+    ready, left_out, broken = [], {}, {}
+    for peer in peers:
+        if wanted and peer.name not in wanted:
+            continue
+        tell(f"building {peer.name}")
+        try:
+            peer.prepare()
+            ready.append(peer)
+        except sides.LeftOut as words:
+            left_out[peer.name] = str(words)
+            tell(str(words))
+        except sides.Problem as problem:
+            broken[peer.name] = str(problem)
+            tell(str(problem))
+    return ready, left_out, broken
+
+
+def measure(parser, options, raw):
+    peers, left_out, broken = prepared(parser, options)
+    head = {"run": {"when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "machine": machine(),
+                    "rounds": options.rounds, "quick": options.quick, "left_out": left_out,
+                    "broken": broken, "peers": {peer.name: peer.version for peer in peers}}}
+    with open(raw, "a" if options.keep else "w", encoding="utf-8") as file:
+        def record(line):
+            print(json.dumps(line), file=file, flush=True)
+
+        record(head)
+        bench = rounds.Bench(os.path.join(options.programs, "noh-load"), options.out, options.quick,
+                             options.rounds, options.seconds, record, tell)
+        noh = sides.Noh(options.programs)
+        for peer in peers:
+            if peer.name == plan.FLOOR and not options.rows:
+                bench.steps(peer)
+        for row in options.chosen:
+            for workers in options.workers or row.workers:
+                bench.row(noh, peers, row, workers)
+
+
+def save(report, docs):
+    page = os.path.join(docs, "benchmarks.md")
+    with open(page, encoding="utf-8") as file:
+        text = tables.replaced(file.read(), tables.report_markdown(report, "benchmarks.svg"))
+    with open(page, "w", encoding="utf-8") as file:
+        file.write(text)
+    with open(os.path.join(docs, "benchmarks.svg"), "w", encoding="utf-8") as file:
+        file.write(plot.svg(report))
+
+
+def main():
+    parser, options = options_of(sys.argv[1:])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends servers on the way out
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    os.environ["LC_ALL"] = "C"
+
+    os.makedirs(options.out, exist_ok=True)
+    raw = os.path.join(options.out, "raw.jsonl")
+    if not options.show:
+        measure(parser, options, raw)
+    with open(raw, encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
+    report = figures.report(lines)
+    print(tables.report_text(report, figures.newest(lines)[1]))
+    with open(os.path.join(options.out, "benchmarks.svg"), "w", encoding="utf-8") as file:
+        file.write(plot.svg(report))
+    if options.save:
+        save(report, options.docs)
+    return 1 if report.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""From lines to figures: medians, spreads, ratios, who is fastest. Knows no files and no tables."""
+import statistics
+from dataclasses import dataclass
+
+from run import plan, rounds, sides
+
+# Closer than this, and with runs that overlap, two are called equal.
+A_TIE = 1.1
+
+
+@dataclass(frozen=True)
+class Figure:
+    values: tuple
+
+    @property
+    def median(self):
+        return statistics.median(self.values)
+
+    @property
+    def spread(self):
+        """How far the farthest run lies from the median, as a share of it."""
+        median = self.median
+        return max(abs(value - median) for value in self.values) / median if median else 0.0
+
+    def overlaps(self, other):
+        return min(self.values) <= max(other.values) and min(other.values) <= max(self.values)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one side has shown in one row."""
+    figure: Figure | None
+    problem: str = ""
+    ratio: float = 0.0  # of a peer: its median by that of Noh's runs between its own
+    tie: bool = False  # no telling it from Noh
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measure of one row on so many workers, by everybody who has it."""
+    row: plan.Row
+    measure: plan.Measure
+    workers: int
+    noh: Cell
+    peers: dict  # of cells, by name
+
+    @property
+    def title(self):
+        return f"{self.row.title}, {self.measure.title}" if self.measure.title else self.row.title
+
+    @property
+    def lowest_peer(self):
+        """Name of the best peer that is no floor; None if none has a result."""
+        ratios = {name: cell.ratio for name, cell in self.peers.items()
+                  if name != plan.FLOOR and cell.ratio}
+        return min(ratios, key=ratios.get) if ratios else None
+
+    @property
+    def lost(self):
+        """A peer is faster, and it is no tie."""
+        best = self.lowest_peer
+        return best is not None and self.peers[best].ratio < 1 and not self.peers[best].tie
+
+
+@dataclass(frozen=True)
+class Report:
+    head: dict
+    lines: list
+    steps: dict  # of cells, by name
+    abouts: dict  # what the steps are
+    cache_line: Figure | None
+    problems: list  # in words
+
+    def table(self, name):
+        return [line for line in self.lines if line.row.table == name]
+
+
+def _figure(results, measure):
+    values = tuple(rounds.value_of(result, measure.key) * measure.factor for result in results)
+    return Figure(values) if values else None
+
+
+def _cell(records, measure):
+    problem = next((record["problem"] for record in records if "problem" in record), "")
+    results = [record["result"] for record in records if "result" in record]
+    return Cell(None if problem else _figure(results, measure), problem)
+
+
+def _peer_cell(records, name, measure):
+    beside = [record for record in records if record["beside"] == name]
+    cell = _cell([record for record in beside if record["side"] == name], measure)
+    noh = _cell([record for record in beside if record["side"] == sides.Noh.name], measure)
+    if not cell.figure or not noh.figure or noh.figure.median <= 0:
+        return cell
+    ratio = cell.figure.median / noh.figure.median
+    tie = 1 / A_TIE < ratio < A_TIE and cell.figure.overlaps(noh.figure)
+    return Cell(cell.figure, ratio=ratio, tie=tie)
+
+
+def _lines(records):
+    found = []
+    for row in plan.ROWS:
+        for workers in sorted({record["workers"] for record in records if record["row"] == row.name}):
+            of_row = [record for record in records
+                      if record["row"] == row.name and record["workers"] == workers]
+            names = sorted({record["beside"] for record in of_row} - {""})
+            if names:  # what it did alone, before it had peers, is no part of this
+                of_row = [record for record in of_row if record["beside"]]
+            for measure in row.measures:
+                noh = _cell([record for record in of_row if record["side"] == sides.Noh.name], measure)
+                peers = {name: _peer_cell(of_row, name, measure) for name in names}
+                found.append(Line(row, measure, workers, noh, peers))
+    return found
+
+
+def details(records, line):
+    """Figures beside those of the table: {side: {title: figure}}."""
+    found = {}
+    for record in records:
+        if "result" in record and record.get("row") == line.row.name:
+            found.setdefault(record["side"], []).append(record["result"])
+    shown = {}
+    for side, results in found.items():
+        for measure in plan.DETAILS:
+            try:
+                shown.setdefault(side, {})[measure.unit] = _figure(results, measure)
+            except sides.Problem:
+                continue
+    return shown
+
+
+def newest(lines):
+    """Splits the lines of a file into its heads, made one, and the records of whatever was measured
+    last: a pair that is measured again takes the place of what it was."""
+    head, latest, kept = {}, {}, []
+    for number, line in enumerate(lines):
+        if "run" in line:
+            run = number
+            peers = {**head.get("peers", {}), **line["run"]["peers"]}
+            absent = {**head.get("left_out", {}), **line["run"]["left_out"]}
+            absent = {name: words for name, words in absent.items() if name not in peers}
+            head = {**line["run"], "peers": peers, "left_out": absent}
+            continue
+        key = line.get("step") or (line["row"], line["workers"], line["beside"])
+        latest[key] = run
+        kept.append((run, key, line))
+    return head, [line for run, key, line in kept if latest[key] == run]
+
+
+def report(lines):
+    head, records = newest(lines)
+    of_rows = [record for record in records if "row" in record]
+    of_steps = {}
+    for record in records:
+        if "step" in record:
+            of_steps.setdefault(record["step"], []).append(record)
+
+    latencies = [record["result"].get("cache_line_ns") for record in of_rows if "result" in record]
+    latencies = tuple(ns for ns in latencies if ns)
+    problems = []
+    for record in records:
+        if "problem" in record:
+            what = record.get("step") or f"{record['row']}, {record['workers']} worker(s)"
+            who = record.get("side", plan.FLOOR)
+            problems.append(f"{what}: {head['peers'].get(who, 'Noh')}: {record['problem']}")
+    problems += [f"{name}: {words}" for name, words in head.get("broken", {}).items()]
+    return Report(head, _lines(of_rows),
+                  {step: _cell(found, plan.NS[0]) for step, found in of_steps.items()},
+                  {step: found[0]["about"] for step, found in of_steps.items()},
+                  Figure(latencies) if latencies else None, problems)

@@ -1,0 +1,106 @@
+"""What is measured: the rows of the tables, with their counts. Knows no peer and runs nothing."""
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number of a line of JSON, as a row of a table shows it; less is better."""
+    key: str  # of a key inside of another: "latency_us.p99"
+    unit: str
+    factor: float = 1
+    title: str = ""  # what tells it from the row's other measures
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str  # as the command line calls it
+    table: str  # messages, echo or broker
+    title: str
+    offer: str  # what a peer must have for it: a workload or a server
+    measures: tuple
+    n: int = 0
+    quick_n: int = 0  # 0: not in a quick run
+    tokens: int = 1
+    load: str = ""  # arguments of the load generator, of rows that have a server
+    workers: tuple = (1, 2)
+
+    def count(self, quick):
+        return self.quick_n if quick and self.quick_n else self.n
+
+
+NS = (Measure("ns_per_op", "ns"),)
+CPU = Measure("server_cpu_seconds_per_million", "CPU s a million")
+
+# Beside each row of a server, in the terminal alone.
+DETAILS = (Measure("per_second", "a second"), Measure("latency_us.p50", "p50 us"),
+           Measure("latency_us.p99", "p99 us"), Measure("server_peak_rss_bytes", "peak MiB", 2**-20),
+           Measure("own_cpu_seconds_per_million", "load's CPU s a million"))
+
+
+def _messages(name, title, n, quick_n=0, offer="", tokens=1, measures=NS, workers=(1, 2)):
+    return Row(name, "messages", title, offer or name, measures, n, quick_n, tokens, workers=workers)
+
+
+def _server(name, title, offer, load, quick=False, measures=(CPU,)):
+    # On one worker alone: the load generator takes the other processor.
+    return Row(name, "echo" if offer == "echo" else "broker", title, offer, measures, load=load,
+               quick_n=int(quick), workers=(1,))
+
+
+ROWS = (
+    _messages("pingpong", "pingpong", 10_000_000, 2_000_000),
+    _messages("ring", "ring, 1 token", 10_000_000, 2_000_000),
+    _messages("ring-100", "ring, 100 tokens", 10_000_000, offer="ring", tokens=100),
+    _messages("counting", "counting", 10_000_000),
+    _messages("fanin", "fanin", 10_000_000, 2_000_000),
+    _messages("forkjoin", "forkjoin", 10_000_000),
+    _messages("big", "big", 10_000_000, 2_000_000),
+    _messages("pairs", "pairs, 10,000 of them", 10_000_000, tokens=10_000),
+    _messages("spawn", "spawn, a life", 1_000_000, 200_000),
+    _messages("skynet", "skynet of a million", 1_000_000, measures=(Measure("seconds", "ms", 1e3),)),
+    _messages("cancel", "timer set and cancelled", 2_000_000, offer="cancel"),
+    _messages("timers", "a million sleeps", 1_000_000, measures=(
+        Measure("cpu_seconds", "ms", 1e3, "CPU"), Measure("late_p99_us", "ms", 1e-3, "late, p99"))),
+    _messages("idle", "idle, an actor", 200_000, workers=(1,),
+              measures=(Measure("bytes_per_actor", "bytes"),)),
+    _messages("restart", "restart", 200_000),
+    _messages("fibers", "fibers", 5_000_000),
+    _messages("waiting", "a waiting fiber", 100_000, workers=(1,),
+              measures=(Measure("bytes_per_fiber", "bytes"),)),
+    _messages("publish", "publish to 1,000", 10_000_000, tokens=1_000),
+
+    _server("echo", "50 connections", "echo", "echo", quick=True),
+    _server("echo-16", "pipelined by 16", "echo", "echo --window 16"),
+
+    _server("mqtt", "50 to 50, QoS 0, window 64", "broker", "mqtt --window 64", quick=True),
+    _server("mqtt-window-1", "50 to 50, QoS 0, window 1", "broker", "mqtt --window 1"),
+    _server("mqtt-qos1", "50 to 50, QoS 1, window 16", "broker", "mqtt --qos 1 --window 16"),
+    _server("mqtt-qos2", "50 to 50, QoS 2, window 16", "broker", "mqtt --qos 2 --window 16"),
+    _server("mqtt-fanout", "1 to 500, QoS 0", "broker",
+            "mqtt --topics fanout --subscribers 500 --window 64"),
+    _server("mqtt-fanin", "500 to 1, QoS 0", "broker",
+            "mqtt --topics fanin --publishers 500 --window 64"),
+    _server("mqtt-rate", "20,000 a second, QoS 0", "broker", "mqtt --rate 20000",
+            measures=(Measure("latency_us.p99", "us", title="p99"), CPU)),
+    _server("mqtt-idle", "10,000 idle connections, each", "broker", "idle --connections 10000",
+            measures=(Measure("held_bytes_each", "bytes"),)),
+)
+
+OFFERS = {row.offer for row in ROWS}
+
+# Servers that cannot do anything but what is measured: no peers, and never said to be the fastest.
+FLOOR = "floor"
+
+
+def by_name(name):
+    return next((row for row in ROWS if row.name == name), None)
+
+
+def chosen(names, quick):
+    """The rows of these names, or all; raises LookupError with the name that is none."""
+    for name in names:
+        if not by_name(name):
+            raise LookupError(name)
+    if names:
+        return [by_name(name) for name in names]
+    return [row for row in ROWS if row.quick_n or not quick]
