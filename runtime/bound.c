@@ -115,10 +115,13 @@ void bound_drop(struct slot *slot, struct envelope *envelope, const char *why)
 
 static void tell_it_is_over(struct bound *bound, struct slot *slot, const struct envelope *envelope)
 {
-	if (!swap_if_32(&bound->over, 0, 1)) // pairs with bound_is_over()
-		return;
-	post_control(handle_of(slot_index(slot), envelope_generation(envelope)), CONTROL_OVER, 0,
-		     NULL, 0);
+	uint32_t generation = envelope_generation(envelope);
+	uint32_t last = ck_pr_load_32(&bound->over);
+
+	// Whoever fails to swap it was late: another one has told, or will at the next message.
+	if (last == generation || !swap_if_32(&bound->over, last, generation))
+		return; // pairs with bound_is_over()
+	post_control(handle_of(slot_index(slot), generation), CONTROL_OVER, 0, NULL, 0);
 }
 
 int bound_post(struct slot *slot, struct envelope *envelope)
@@ -194,7 +197,7 @@ void bound_want_room(struct slot *slot, uint64_t who, uint64_t bytes)
 bool bound_is_over(struct slot *slot, char *text, size_t size)
 {
 	struct bound *bound = bound_of(slot);
-	if (!bound || !ck_pr_load_32(&bound->over))
+	if (!bound || ck_pr_load_32(&bound->over) != ck_pr_load_32(&slot->generation))
 		return false;
 
 	uint64_t most = ck_pr_load_64(&bound->most_messages);
@@ -207,12 +210,13 @@ bool bound_is_over(struct slot *slot, char *text, size_t size)
 	return true;
 }
 
-void bound_begin(struct slot *slot)
+void bound_begin(struct slot *slot, bool again)
 {
 	struct bound *bound = bound_of(slot);
 	if (!bound)
 		return;
-	ck_pr_store_32(&bound->over, 0);
+	if (again)
+		ck_pr_store_32(&bound->over, 0);
 	if (bound->lane)
 		lane_begin(slot, bound);
 }

@@ -25,7 +25,7 @@ struct waiting {
 struct bound {
 	// Senders and the owner: messages above bytes.
 	uint64_t held;
-	uint32_t over; // with NOH_FULL_FAIL: the tenant is to fail
+	uint32_t over; // with NOH_FULL_FAIL: the generation of the tenant that is to fail
 
 	// Written by the spawner, read by senders.
 	uint32_t on_full;
@@ -74,8 +74,9 @@ void bound_taken(struct slot *slot, const struct envelope *envelope);
 /* True if the tenant is to fail, since it was sent too much; says how in `text`. */
 bool bound_is_over(struct slot *slot, char *text, size_t size);
 
-/* A life begins in a slot that may be bounded: forgets that the last one was over. */
-void bound_begin(struct slot *slot);
+/* A life begins in a slot that may be bounded. With `again` it forgets that the last one was over;
+ * a first life may have been sent too much before it began. */
+void bound_begin(struct slot *slot, bool again);
 
 /* A fiber waits for room. */
 void bound_want_room(struct slot *slot, uint64_t who, uint64_t bytes);

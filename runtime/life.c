@@ -112,7 +112,7 @@ void life_begin(struct worker *worker, struct slot *slot, struct envelope *envel
 	}
 	worker->self = slot_handle(slot);
 	if (slot->bounded)
-		bound_begin(slot);
+		bound_begin(slot, false);
 	if (__builtin_expect(slot->supervised, 0))
 		start_supervised(worker, slot);
 	else
@@ -233,7 +233,7 @@ static void start_again(struct worker *worker, struct slot *slot, void *state)
 	slot->flags &= (uint16_t)~SLOT_TRAPS_EXITS;
 	slot_set_state(slot, SLOT_ALIVE);
 	if (slot->bounded)
-		bound_begin(slot);
+		bound_begin(slot, true);
 	if (slot->supervised)
 		start_supervised(worker, slot);
 	else

@@ -225,6 +225,15 @@ Simulated(quota, of_the_mailbox_ends_who_is_sent_more)
 	noh_check(noh_dead_letters() == before + 11);
 }
 
+Simulated(quota, of_the_mailbox_counts_what_comes_before_the_start)
+{
+	noh_actor user = monitored_user();
+
+	for (int i = 0; i < 11; i++)
+		noh_check(!noh_send(user, fill));
+	noh_check(has_failed("over its quota of mailbox_messages: 10"));
+}
+
 Simulated(quota, of_the_mailbox_begins_anew_with_a_life)
 {
 	struct user state = {0};
