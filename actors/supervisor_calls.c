@@ -120,6 +120,13 @@ noh_actor noh_supervise_list(const struct noh_supervisor *options, const struct 
 
 // ---- asking
 
+// What a plain thread is answered is its own; a fiber was lent it.
+static void done_with(const void *answer)
+{
+	if (noh_same(noh_self(), NOH_NOBODY))
+		noh_drop((void *)(uintptr_t)answer);
+}
+
 noh_owned noh_child_copy_of(const struct noh_child *child)
 {
 	return (noh_owned){child_copy(child), child_destroy};
@@ -133,6 +140,8 @@ int noh_supervisor_start_child_of(noh_actor supervisor, const struct noh_child *
 			  .spec = noh_child_copy_of(child));
 	if (ret_child)
 		*ret_child = err ? NOH_NOBODY : answer->child;
+	if (!err)
+		done_with(answer);
 	return err;
 }
 
@@ -142,27 +151,38 @@ int noh_supervisor_restart_child(noh_actor supervisor, const char *id, noh_actor
 	int err = noh_ask(supervisor, noh_restart_child, INT64_MAX, &answer, .id = id);
 	if (ret_child)
 		*ret_child = err ? NOH_NOBODY : answer->child;
+	if (!err)
+		done_with(answer);
 	return err;
 }
 
 int noh_supervisor_terminate_child(noh_actor supervisor, const char *id)
 {
 	const struct noh_child_done *answer;
-	return noh_ask(supervisor, noh_terminate_child, INT64_MAX, &answer, .id = id);
+	int err = noh_ask(supervisor, noh_terminate_child, INT64_MAX, &answer, .id = id);
+	if (!err)
+		done_with(answer);
+	return err;
 }
 
 int noh_supervisor_terminate(noh_actor supervisor, noh_actor child)
 {
 	const struct noh_child_done *answer;
-	return child.id ? noh_ask(supervisor, noh_terminate_child, INT64_MAX, &answer,
-				  .child = child)
-			: -ENOENT;
+	if (!child.id)
+		return -ENOENT;
+	int err = noh_ask(supervisor, noh_terminate_child, INT64_MAX, &answer, .child = child);
+	if (!err)
+		done_with(answer);
+	return err;
 }
 
 int noh_supervisor_delete_child(noh_actor supervisor, const char *id)
 {
 	const struct noh_child_done *answer;
-	return noh_ask(supervisor, noh_delete_child, INT64_MAX, &answer, .id = id);
+	int err = noh_ask(supervisor, noh_delete_child, INT64_MAX, &answer, .id = id);
+	if (!err)
+		done_with(answer);
+	return err;
 }
 
 int noh_supervisor_children(noh_actor supervisor, const struct noh_children **ret_children)
@@ -174,15 +194,19 @@ int noh_supervisor_count(noh_actor supervisor, struct noh_child_counts *ret_coun
 {
 	const struct noh_child_counts *answer;
 	int err = noh_ask(supervisor, noh_count_children, INT64_MAX, &answer);
-	if (!err)
-		*ret_counts = *answer;
-	return err;
+	if (err)
+		return err;
+	*ret_counts = *answer;
+	done_with(answer);
+	return 0;
 }
 
 int noh_supervisor_child_spec(noh_actor supervisor, const char *id,
 			      const struct noh_child **ret_child)
 {
 	const struct noh_child_spec *answer;
+	if (noh_same(noh_self(), NOH_NOBODY))
+		return -ENOTSUP; // a thread could never give it back
 	int err = noh_ask(supervisor, noh_get_child_spec, INT64_MAX, &answer, .id = id);
 	if (!err)
 		*ret_child = (const struct noh_child *)answer->spec.ptr;
@@ -203,6 +227,9 @@ int noh_supervisor_change_to(noh_actor supervisor, const struct noh_supervisor *
 	*copy = plan_whole_options(options);
 	copy->size = sizeof(*copy);
 	copy->name = NULL;
-	return noh_ask(supervisor, noh_change_supervisor, INT64_MAX, &answer,
-		       .options = {copy, free_options});
+	int err = noh_ask(supervisor, noh_change_supervisor, INT64_MAX, &answer,
+			  .options = {copy, free_options});
+	if (!err)
+		done_with(answer);
+	return err;
 }

@@ -105,11 +105,13 @@ struct noh_supervisor {
  *				     NOH_CHILD(teller, (.desk = 2), .id = "second")));
  *
  * Fibers. The supervisor is a child of the caller, the children are its own; a restarted one keeps
- * its handle and what waits in its mailbox, and begins with the state given here. A child that ends
- * itself by noh_end(0, ...) in on_start has declined: it is left out, which is no error. Copies all
- * it is given. Returns the supervisor when all have started. If one does not, those before it are
- * stopped, last first, and the caller fails with a reason that names it; so it does for a wrong
- * option. NOH_NOBODY, also in each `ret_handle`, when the runtime is shutting down.
+ * its handle and what waits in its mailbox, and begins with the state given here. When a child that
+ * is a supervisor starts again, its own children are new ones, with other handles: a name, given in
+ * on_start (registry.h), finds them then too. A child that ends itself by noh_end(0, ...) in
+ * on_start has declined: it is left out, which is no error. Copies all it is given. Returns the
+ *supervisor when all have started. If one does not, those before it are stopped, last first, and
+ *the caller fails with a reason that names it; so it does for a wrong option. NOH_NOBODY, also in
+ *each `ret_handle`, when the runtime is shutting down.
  *
  * The supervisor stops its children, last first and one after the other, when it is stopped or shut
  * down itself; those of a dynamic one all at once. A dynamic one is given one child, which it does
@@ -196,14 +198,16 @@ int noh_supervisor_restart_child(noh_actor supervisor, const char *id, noh_actor
 int noh_supervisor_delete_child(noh_actor supervisor, const char *id);
 
 /* All children, in the order in which they are started; of a dynamic one in none. The answer lives
- * as long as a message. */
+ * as long as a message; plain threads drop it by noh_drop(). */
 int noh_supervisor_children(noh_actor supervisor, const struct noh_children **ret_children);
 
-/* How many children it has, how many of them have a process, and how many are what. */
+/* How many children it has, how many of them have an actor, and how many are what; of a dynamic one
+ * `specs` is 1, its template. */
 int noh_supervisor_count(noh_actor supervisor, struct noh_child_counts *ret_counts);
 
-/* All fields of a child's spec, defaults filled in. Returns 0; -ENOENT. The answer lives as long as
- * a message. */
+/* All fields of a child's spec, defaults filled in. Fibers; plain threads, which could not give it
+ * back (-ENOTSUP), ask by noh_get_child_spec. Returns 0; -ENOENT. The answer lives as long as a
+ * message. */
 int noh_supervisor_child_spec(noh_actor supervisor, const char *id,
 			      const struct noh_child **ret_child);
 

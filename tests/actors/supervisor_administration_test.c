@@ -1,4 +1,6 @@
 /* What a running supervisor can be asked: to terminate, delete, restart and list its children. */
+#include <pthread.h>
+
 #include "tests/actors/supervised.h"
 #include "tests/support/captured.h"
 #include "tests/support/seeds.h"
@@ -255,4 +257,58 @@ Simulated(supervisor_administration, drops_and_logs_what_it_does_not_know)
 	noh_check(noh_ask(two.supervisor, ask_nonsense, 100, &answer) == -ENOTSUP);
 	noh_check(nothing_went_down());
 	noh_check(counts_agree(two.supervisor));
+}
+
+// ---- from a plain thread, which owns what it is answered: a leak is found under the sanitizer
+
+static noh_actor of_thread;
+
+static void *administer(void *runtime)
+{
+	struct worker state = {.name = "other", .to = NOH_NOBODY};
+	const struct noh_child *spec;
+	const struct noh_children *list;
+	struct noh_child_counts counts;
+	noh_actor child;
+
+	noh_thread_enter(runtime);
+	cr_assert_eq(noh_supervisor_start_child(
+			     of_thread,
+			     NOH_INIT(noh_child, .size = sizeof(struct noh_child),
+				      .type = &worker_actor, .state = &state, .id = "other"),
+			     &child),
+		     0);
+	cr_assert_eq(noh_supervisor_terminate(of_thread, child), 0);
+	cr_assert_eq(noh_supervisor_restart_child(of_thread, "other", &child), 0);
+	cr_assert_eq(noh_supervisor_terminate_child(of_thread, "other"), 0);
+	cr_assert_eq(noh_supervisor_delete_child(of_thread, "other"), 0);
+	cr_assert_eq(noh_supervisor_change(of_thread, (.max_restarts = 5)), 0);
+	cr_assert_eq(noh_supervisor_count(of_thread, &counts), 0);
+	cr_assert_eq(counts.specs, 1);
+	cr_assert_eq(noh_supervisor_children(of_thread, &list), 0);
+	cr_assert_eq(list->children.count, 1);
+	noh_drop((void *)(uintptr_t)list);
+	cr_assert_eq(noh_supervisor_child_spec(of_thread, "worker", &spec), -ENOTSUP);
+	noh_stop(of_thread);
+	noh_thread_leave(runtime);
+	return NULL;
+}
+
+static int with_thread(void *unused)
+{
+	(void)unused;
+	pthread_t thread;
+
+	of_thread = noh_supervise((.name = "of thread"), NOH_CHILD(worker, (.name = "first")));
+	noh_monitor(of_thread, true);
+	if (pthread_create(&thread, NULL, administer, noh_runtime()))
+		noh_fail("no thread");
+	noh_check(noh_receive(10000, noh_down));
+	pthread_join(thread, NULL);
+	return 0;
+}
+
+Test(supervisor_administration, is_open_to_plain_threads_too)
+{
+	cr_assert_eq(noh_run(with_thread, NULL), 0);
 }
