@@ -98,7 +98,8 @@ struct noh_actor_type {
 /* Declares how a struct receives messages: each entry is (message, on_message), with
  * `void on_message(struct type *self, const struct message *msg)`, or (request, answer,
  * on_outcome), for noh_ask_later(), with `void on_outcome(struct type *self, const struct
- * noh_outcome *how, const struct reply *or_null)`. */
+ * noh_outcome *how, const struct reply *or_null)`. Who spawns it further up, as an actor that
+ * spawns its like, says before: `extern const struct noh_actor_type type_actor;`. */
 #define NOH_ACTOR(type, ...) NOH_DEFINE_ACTOR(type, (.mailbox_messages = 0), __VA_ARGS__)
 #define NOH_ACTOR_WITH(type, limits, ...) NOH_DEFINE_ACTOR(type, limits, __VA_ARGS__)
 
