@@ -22,7 +22,15 @@ class Row:
     quick_n: int = 0  # 0: not in a quick run
     tokens: int = 1
     load: str = ""  # arguments of the load generator, of rows that have a server
+    qos: int = 0  # that a broker must know
     workers: tuple = (1, 2)
+
+    @property
+    def accepts(self):
+        """What a peer may list to have a part in it. `broker-qos1` is a broker without QoS 2."""
+        if self.offer != "broker":
+            return {self.offer}
+        return {"broker", *(f"broker-qos{qos}" for qos in range(self.qos, 2))}
 
     def count(self, quick):
         return self.quick_n if quick and self.quick_n else self.n
@@ -41,10 +49,9 @@ def _messages(name, title, n, quick_n=0, offer="", tokens=1, measures=NS, worker
     return Row(name, "messages", title, offer or name, measures, n, quick_n, tokens, workers=workers)
 
 
-def _server(name, title, offer, load, quick=False, measures=(CPU,)):
+def _server(name, title, offer, load, quick=False, measures=(CPU,), qos=0):
     # On one worker alone: the load generator takes the other processor.
-    return Row(name, "echo" if offer == "echo" else "broker", title, offer, measures, load=load,
-               quick_n=int(quick), workers=(1,))
+    return Row(name, offer, title, offer, measures, load=load, qos=qos, quick_n=int(quick), workers=(1,))
 
 
 ROWS = (
@@ -74,8 +81,8 @@ ROWS = (
 
     _server("mqtt", "50 to 50, QoS 0, window 64", "broker", "mqtt --window 64", quick=True),
     _server("mqtt-window-1", "50 to 50, QoS 0, window 1", "broker", "mqtt --window 1"),
-    _server("mqtt-qos1", "50 to 50, QoS 1, window 16", "broker", "mqtt --qos 1 --window 16"),
-    _server("mqtt-qos2", "50 to 50, QoS 2, window 16", "broker", "mqtt --qos 2 --window 16"),
+    _server("mqtt-qos1", "50 to 50, QoS 1, window 16", "broker", "mqtt --qos 1 --window 16", qos=1),
+    _server("mqtt-qos2", "50 to 50, QoS 2, window 16", "broker", "mqtt --qos 2 --window 16", qos=2),
     _server("mqtt-fanout", "1 to 500, QoS 0", "broker",
             "mqtt --topics fanout --subscribers 500 --window 64"),
     _server("mqtt-fanin", "500 to 1, QoS 0", "broker",
@@ -83,10 +90,8 @@ ROWS = (
     _server("mqtt-rate", "20,000 a second, QoS 0", "broker", "mqtt --rate 20000",
             measures=(Measure("latency_us.p99", "us", title="p99"), CPU)),
     _server("mqtt-idle", "10,000 idle connections, each", "broker", "idle --connections 10000",
-            measures=(Measure("held_bytes_each", "bytes"),)),
+            measures=(Measure("held_bytes_each", "bytes"),), qos=1),
 )
-
-OFFERS = {row.offer for row in ROWS}
 
 # Servers that cannot do anything but what is measured: no peers, and never said to be the fastest.
 FLOOR = "floor"

@@ -84,7 +84,7 @@ class Bench:
                 break
 
     def row(self, noh, peers, row, workers):
-        having = [peer for peer in peers if row.offer in peer.offers]
+        having = [peer for peer in peers if row.accepts & peer.offers]
         for peer in having or [None]:
             self.compare(noh, peer, row, workers)
 

@@ -33,8 +33,8 @@ def times(ratio):
 
 
 def display_name(version):
-    """The name in "Tokio 1.24.2"."""
-    return re.split(r"\s+[^\sA-Za-z]*\d", version)[0]
+    """The name in "Tokio 1.24.2 (multi-thread)": no number, nothing in brackets."""
+    return re.sub(r"\s+(\(.*\)|v?\d[^\s,]*)", "", version)
 
 
 def _figure_words(figure):

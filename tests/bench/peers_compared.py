@@ -54,8 +54,8 @@ exec sleep 30
 LOAD = NEXT + r"""
 cpu=$(cat "$here/../serving") lost=0
 [ "$cpu" != 99 ] || lost=3
-printf '{"mode":"echo","lost":%d,"stalled":false,"rate":0,"per_second":1000,"server_cpu_seconds_per_million":%s,' \
-  $lost $cpu
+printf '{"mode":"echo","lost":%d,"stalled":false,"rate":0,"per_second":1000,' $lost
+printf '"server_cpu_seconds_per_million":%s,' $cpu
 printf '"latency_us":{"p50":1,"p99":2},"server_peak_rss_bytes":1048576,"own_cpu_seconds_per_million":1}\n'
 [ $lost = 0 ]
 """
@@ -223,6 +223,18 @@ def loads_servers(stage):
         "6.00 ±0%, 1.20×", "Noh, 1.20×"], f"the floor is no peer: {text}")
 
 
+def asks_nobody_for_what_he_lacks(stage):
+    stage.numbers("noh", 5)
+    for name, offers in (("all", "broker"), ("some", "broker-qos1"), ("plain", "broker-qos0")):
+        stage.peer(name, offers)
+        stage.numbers(name, 6)
+    _, _, lines = stage.run("mqtt mqtt-qos1 mqtt-qos2 --rounds 1")
+
+    measured = [(line["row"], line["side"]) for line in lines if line.get("side", "noh") != "noh"]
+    expect(measured == [("mqtt", "all"), ("mqtt", "plain"), ("mqtt", "some"), ("mqtt-qos1", "all"),
+                        ("mqtt-qos1", "some"), ("mqtt-qos2", "all")], f"{measured}")
+
+
 def saves(stage):
     stage.numbers("noh", 10)
     stage.peer("floor", "exchange\nclock", FLOOR)
@@ -287,7 +299,8 @@ def floor_measures_steps(stage):
 
 
 for test in (compares_by_turns, tells_a_tie, leaves_out_and_goes_on, believes_no_wrong_result,
-             loads_servers, saves, adds_to_what_was_measured, refuses, floor_measures_steps):
+             loads_servers, asks_nobody_for_what_he_lacks, saves, adds_to_what_was_measured, refuses,
+             floor_measures_steps):
     with tempfile.TemporaryDirectory() as folder:
         before = failures
         test(Stage(folder))
