@@ -14,19 +14,35 @@
 #include <unistd.h>
 
 #define HANDSHAKE_SECONDS 10
+#define LEFT_OUT_STATUS 77
 #define OTHER_FILES 16 // standard streams, epoll, what /proc needs
+
+static void say(const char *format, va_list arguments)
+{
+	fflush(stdout);
+	fputs("noh-load: ", stderr);
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+}
 
 void die(const char *format, ...)
 {
 	va_list arguments;
 
-	fflush(stdout);
-	fputs("noh-load: ", stderr);
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	say(format, arguments);
 	va_end(arguments);
-	fputc('\n', stderr);
 	exit(1);
+}
+
+void leave_out(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say(format, arguments);
+	va_end(arguments);
+	exit(LEFT_OUT_STATUS);
 }
 
 void connection_reserve(unsigned count)
@@ -101,6 +117,12 @@ uint8_t *connection_stage(struct connection *connection, size_t size)
 			die("out of memory");
 	}
 	return connection->out + connection->out_until;
+}
+
+void connection_answer(struct connection *connection, const char *words)
+{
+	memcpy(connection_stage(connection, strlen(words)), words, strlen(words));
+	connection_staged(connection, strlen(words));
 }
 
 int connection_flush(struct connection *connection)

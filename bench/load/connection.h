@@ -27,6 +27,9 @@ struct reading {
 // What a program that cannot go on says before it exits with status 1.
 void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
+// The same with status 77: the server does not do what was asked for, and nothing is wrong.
+void leave_out(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
 /* Raises the limit of open files so far that `count` sockets fit, or dies saying why not. */
 void connection_reserve(unsigned count);
 
@@ -44,6 +47,9 @@ static inline void connection_staged(struct connection *connection, size_t size)
 {
 	connection->out_until += size;
 }
+
+/* Adds a few words to what is to be sent. */
+void connection_answer(struct connection *connection, const char *words);
 
 static inline size_t connection_unsent(const struct connection *connection)
 {

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bench/load/nats.h"
 #include "bench/load/packet.h"
 
 // Fewer than the backlog of any server's listener, so that no connect is left to a retry.
@@ -52,40 +53,85 @@ static void await_connack(struct connection *connection, unsigned number)
 		die("client %u: the server refused CONNECT with code %u", number, answer[3]);
 }
 
-static void await_suback(struct connection *connection, unsigned number)
+static void await_suback(struct connection *connection, unsigned number, unsigned qos)
 {
 	uint8_t answer[5];
 
 	await(connection, number, "SUBACK", answer, sizeof(answer));
 	if (answer[0] != PACKET_SUBACK << 4 || answer[1] != 3)
 		die("client %u: got 0x%02x, not a SUBACK", number, answer[0]);
+	if (answer[4] < qos)
+		leave_out("the server grants QoS %u instead of %u", answer[4], qos);
 	if (answer[4] > 2)
-		die("client %u: the server refused the subscription (0x%02x)", number, answer[4]);
+		leave_out("the server refuses the subscription (0x%02x)", answer[4]);
+}
+
+// NATS greets, and answers the PING behind what it was sent. Nothing else comes before.
+static void await_pong(struct connection *connection, unsigned number)
+{
+	char answer[8192];
+	size_t got = 0;
+
+	do {
+		if (got == sizeof(answer) - 1)
+			die("client %u: too many words before a PONG", number);
+		await(connection, number, "PONG", (uint8_t *)answer + got, 1);
+		answer[++got] = '\0';
+	} while (got < strlen(NATS_DONE) || strcmp(answer + got - strlen(NATS_DONE), NATS_DONE));
+}
+
+static void say_hello(const struct handshake *handshake, struct connection *connection,
+		      unsigned number)
+{
+	uint8_t packet[PACKET_OVERHEAD(HANDSHAKE_TEXT_ROOM)];
+	char id[HANDSHAKE_TEXT_ROOM];
+
+	if (handshake->protocol == &protocol_nats) {
+		send_all(connection, (const uint8_t *)NATS_CONNECT, strlen(NATS_CONNECT));
+		return;
+	}
+	snprintf(id, sizeof(id), "load-%d-%u", (int)getpid(), number);
+	send_all(connection, packet, packet_write_connect(packet, id));
+}
+
+static void subscribe(const struct handshake *handshake, struct connection *connection,
+		      const char *filter)
+{
+	uint8_t packet[PACKET_OVERHEAD(HANDSHAKE_TEXT_ROOM)];
+
+	if (handshake->protocol == &protocol_nats)
+		send_all(connection, packet, nats_write_subscribe(packet, filter));
+	else
+		send_all(connection, packet,
+			 packet_write_subscribe(packet, 1, filter, (int)handshake->qos));
 }
 
 static void shake(const struct handshake *handshake, struct connection **connections, unsigned from,
 		  unsigned until)
 {
-	uint8_t packet[PACKET_OVERHEAD(HANDSHAKE_TEXT_ROOM)];
+	bool is_nats = handshake->protocol == &protocol_nats;
 	char text[HANDSHAKE_TEXT_ROOM];
 	bool subscribed[WAVE];
 
 	for (unsigned at = from; at < until; at++) {
 		connection_open(connections[at], handshake->server);
-		snprintf(text, sizeof(text), "load-%d-%u", (int)getpid(), at);
-		send_all(connections[at], packet, packet_write_connect(packet, text));
+		say_hello(handshake, connections[at], at);
 	}
 	for (unsigned at = from; at < until; at++) {
-		await_connack(connections[at], at);
+		if (is_nats)
+			await_pong(connections[at], at);
+		else
+			await_connack(connections[at], at);
 		handshake->filter_of(handshake->context, at, text);
 		subscribed[at - from] = *text != '\0';
 		if (*text)
-			send_all(connections[at], packet,
-				 packet_write_subscribe(packet, 1, text, (int)handshake->qos));
+			subscribe(handshake, connections[at], text);
 	}
 	for (unsigned at = from; at < until; at++) {
-		if (subscribed[at - from])
-			await_suback(connections[at], at);
+		if (subscribed[at - from] && is_nats)
+			await_pong(connections[at], at);
+		else if (subscribed[at - from])
+			await_suback(connections[at], at, handshake->qos);
 		connection_make_nonblocking(connections[at]);
 	}
 }

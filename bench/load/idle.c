@@ -31,7 +31,11 @@ static void open_all(struct idle *idle)
 {
 	unsigned count = idle->options->connections;
 	struct connection **each = calloc(count, sizeof(struct connection *));
-	struct handshake handshake = {.server = &idle->options->server, .filter_of = write_filter};
+	struct handshake handshake = {
+		.server = &idle->options->server,
+		.protocol = idle->options->protocol,
+		.filter_of = write_filter,
+	};
 
 	idle->connections = calloc(count, sizeof(*idle->connections));
 	if (!each || !idle->connections)

@@ -5,6 +5,7 @@
 #include "bench/load/connection.h"
 #include "bench/load/measure.h"
 #include "bench/load/modes.h"
+#include "bench/load/protocol.h"
 
 int main(int count, char **words)
 {
@@ -15,6 +16,8 @@ int main(int count, char **words)
 	if (options.pid && measure_cpu(options.pid, &cpu) != 0)
 		die("no process has the id %d", (int)options.pid);
 
+	if (options.mode != MODE_ECHO)
+		options.protocol = protocol_of(&options.server);
 	switch (options.mode) {
 	case MODE_ECHO:
 		return echo_run(&options);

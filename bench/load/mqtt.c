@@ -253,6 +253,7 @@ static void make_publishers(struct mqtt *mqtt)
 
 	for (size_t at = 0; at < options->size; at++)
 		payload[at] = (uint8_t)(at * 167 + 13);
+	mqtt->shared.protocol = options->protocol;
 	mqtt->shared.payload = payload;
 	mqtt->shared.payload_size = options->size;
 
@@ -301,6 +302,7 @@ static void open_all(struct mqtt *mqtt)
 	struct connection **connections = allocate(count, sizeof(*connections));
 	struct handshake handshake = {
 		.server = &options->server,
+		.protocol = options->protocol,
 		.qos = options->qos,
 		.filter_of = write_filter,
 		.context = options,
@@ -360,6 +362,8 @@ int mqtt_run(const struct options *options)
 	static struct mqtt mqtt;
 	struct report report = {.options = options, .latency = &mqtt.shared.latency};
 
+	if (options->qos > options->protocol->qos_most)
+		leave_out("a %s server knows no QoS %u", options->protocol->name, options->qos);
 	mqtt.options = options;
 	pace_init(&mqtt.pace, options, options->publishers);
 	make_publishers(&mqtt);

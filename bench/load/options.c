@@ -15,7 +15,7 @@
 #define STAMP_BYTES 16
 
 static const char manual[] =
-	"noh-load: loads a TCP echo server or an MQTT 3.1.1 broker, and measures it\n"
+	"noh-load: loads a TCP echo server or a broker (MQTT 3.1.1 or NATS), and measures it\n"
 	"\n"
 	"  noh-load echo --port P [--connections 50] [--size 64] [--window 1 | --rate R]\n"
 	"                [--seconds 5 | --messages N] [--pid PID] [--json]\n"
@@ -32,7 +32,8 @@ static const char manual[] =
 	"\n"
 	"echo: each connection sends messages and checks that every byte comes back, in order.\n"
 	"\n"
-	"mqtt: publishers send to subscribers, who count what is lost, duplicated, reordered (per\n"
+	"mqtt (a server that speaks first is spoken to in NATS's own protocol, at QoS 0 alone):\n"
+	"publishers send to subscribers, who count what is lost, duplicated, reordered (per\n"
 	"publisher), or not what was sent. Patterns (--topics):\n"
 	"  pairs            publisher i to topic i to subscriber i\n"
 	"  fanout           one publisher, one topic, all subscribers (--publishers is 1)\n"
@@ -87,7 +88,7 @@ static const char manual[] =
 	"\n"
 	"Exit status: 0 all well; 1 the run failed, or messages were lost, duplicated, reordered "
 	"or\n"
-	"damaged; 2 wrong usage.\n";
+	"damaged; 2 wrong usage; 77 the server does not do what was asked for.\n";
 
 const char *const options_topics_names[] = {
 	[TOPICS_PAIRS] = "pairs", [TOPICS_ONE] = "one",   [TOPICS_FANOUT] = "fanout",

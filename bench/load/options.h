@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct protocol;
+
 enum mode { MODE_ECHO, MODE_MQTT, MODE_IDLE };
 
 enum topics {
@@ -34,6 +36,7 @@ struct options {
 	enum topics topics;
 	unsigned qos;
 	bool json;
+	const struct protocol *protocol; // what the server turned out to speak
 };
 
 extern const char *const options_topics_names[];

@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 enum packet_type {
-	PACKET_CONNECT = 1,
+	PACKET_NONE,
+	PACKET_CONNECT,
 	PACKET_CONNACK,
 	PACKET_PUBLISH,
 	PACKET_PUBACK,
@@ -16,6 +17,7 @@ enum packet_type {
 	PACKET_PUBCOMP,
 	PACKET_SUBSCRIBE,
 	PACKET_SUBACK,
+	PACKET_PINGREQ = 12,
 };
 
 // A packet in place: `body` is what follows the remaining length, in the reader's buffer.

@@ -18,15 +18,15 @@ void publisher_init(struct publisher *publisher, uint32_t number, const char *to
 	*publisher = (struct publisher){
 		.number = number,
 		.qos = options->qos,
+		.protocol = options->protocol,
 		.window = options->qos == 0 && options->rate > 0 ? UINT32_MAX : options->window,
 		.packet = malloc(PACKET_OVERHEAD(strlen(topic)) + options->size),
 	};
 	if (!publisher->packet)
 		die("out of memory");
-	publisher->stamp_at = packet_write_publish_head(publisher->packet, topic, (int)options->qos,
-							options->size, &publisher->id_at);
-	memcpy(publisher->packet + publisher->stamp_at, payload, options->size);
-	publisher->packet_size = publisher->stamp_at + options->size;
+	publisher->protocol->write_publish(publisher->packet, topic, (int)options->qos,
+					   options->size, &publisher->form);
+	memcpy(publisher->packet + publisher->form.payload_at, payload, options->size);
 
 	if (!publisher->qos)
 		return;
@@ -75,12 +75,12 @@ static void encode(struct publisher *publisher, uint8_t *to, uint64_t time_ns)
 		.time_ns = time_ns,
 	};
 
-	memcpy(to, publisher->packet, publisher->packet_size);
-	memcpy(to + publisher->stamp_at, &stamp, sizeof(stamp));
+	memcpy(to, publisher->packet, publisher->form.size);
+	memcpy(to + publisher->form.payload_at, &stamp, sizeof(stamp));
 	if (publisher->qos) {
 		uint16_t id = take_id(publisher);
-		to[publisher->id_at] = (uint8_t)(id >> 8);
-		to[publisher->id_at + 1] = (uint8_t)id;
+		to[publisher->form.id_at] = (uint8_t)(id >> 8);
+		to[publisher->form.id_at + 1] = (uint8_t)id;
 	}
 }
 
@@ -89,7 +89,7 @@ static uint32_t sendable(const struct publisher *publisher)
 	uint32_t allowed = publisher->allowed - publisher->sent;
 	uint32_t in_window = publisher->window - (publisher->sent - publisher->settled);
 	uint32_t count = allowed < in_window ? allowed : in_window;
-	uint32_t most = 1 + STAGE_BYTES / (uint32_t)publisher->packet_size;
+	uint32_t most = 1 + STAGE_BYTES / (uint32_t)publisher->form.size;
 
 	return count < most ? count : most;
 }
@@ -102,10 +102,10 @@ int publisher_send(struct publisher *publisher, struct pace *pace)
 	// What is left in the connection after a flush is what the socket did not take; it will
 	// be reported when it takes more.
 	while (connection_unsent(connection) < STAGE_BYTES && (count = sendable(publisher)) > 0) {
-		uint8_t *to = connection_stage(connection, count * publisher->packet_size);
+		uint8_t *to = connection_stage(connection, count * publisher->form.size);
 		uint64_t now = now_ns();
 
-		for (uint32_t n = 0; n < count; n++, to += publisher->packet_size) {
+		for (uint32_t n = 0; n < count; n++, to += publisher->form.size) {
 			uint64_t time = now;
 			if (pace->fixed_rate) {
 				time = schedule_time_of(&pace->schedule, publisher->number,
@@ -114,7 +114,7 @@ int publisher_send(struct publisher *publisher, struct pace *pace)
 			}
 			encode(publisher, to, time);
 		}
-		connection_staged(connection, count * publisher->packet_size);
+		connection_staged(connection, count * publisher->form.size);
 
 		int err = connection_flush(connection);
 		if (err)
@@ -127,8 +127,14 @@ int publisher_send(struct publisher *publisher, struct pace *pace)
 
 static int take_ack(struct publisher *publisher, const struct packet *packet)
 {
-	int id = packet_ack_id(packet);
+	if (packet->type == PACKET_NONE)
+		return 0;
+	if (packet->type == PACKET_PINGREQ) {
+		connection_answer(&publisher->connection, publisher->protocol->pong);
+		return 0;
+	}
 
+	int id = packet_ack_id(packet);
 	if (id < 1 || (uint32_t)id > publisher->window || !publisher->qos)
 		return -EPROTO;
 
@@ -159,7 +165,7 @@ int publisher_receive(struct publisher *publisher, struct reading *reading)
 
 		if (size <= 0)
 			return (int)size;
-		while ((used = packet_read(at, (size_t)size, &packet)) > 0) {
+		while ((used = publisher->protocol->read(at, (size_t)size, &packet)) > 0) {
 			int err = take_ack(publisher, &packet);
 			if (err)
 				return err;

@@ -5,7 +5,7 @@
 
 #include "bench/load/connection.h"
 #include "bench/load/pace.h"
-#include "bench/load/packet.h"
+#include "bench/load/protocol.h"
 
 // What each payload begins with, in the order of this machine, which alone reads it.
 struct stamp {
@@ -20,9 +20,10 @@ struct publisher {
 	struct connection connection;
 	uint32_t number;
 	unsigned qos;
-	// A whole PUBLISH, in which only packet id and stamp change.
+	const struct protocol *protocol;
+	// A whole publication, in which only packet id and stamp change.
 	uint8_t *packet;
-	size_t packet_size, id_at, stamp_at;
+	struct publish_form form;
 
 	uint32_t allowed; // how many may have been sent by now, whatever the window says
 	uint32_t sent;

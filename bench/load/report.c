@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "bench/load/protocol.h"
+
 static const struct {
 	const char *title, *key;
 	double share;
@@ -53,7 +55,7 @@ static void print_title(const struct options *options)
 	if (options->mode == MODE_ECHO)
 		printf("echo, %u connections, ", options->connections);
 	else
-		printf("mqtt %s, QoS %u, %u publishers, %u subscribers, ",
+		printf("%s %s, QoS %u, %u publishers, %u subscribers, ", options->protocol->name,
 		       options_topics_names[options->topics], options->qos, options->publishers,
 		       options->subscribers);
 	printf("%u bytes, ", options->size);
@@ -129,10 +131,11 @@ static void print_json(const struct report *report)
 	if (options->mode == MODE_ECHO)
 		printf("{\"mode\":\"echo\",\"connections\":%u", options->connections);
 	else
-		printf("{\"mode\":\"mqtt\",\"topics\":\"%s\",\"qos\":%u,\"publishers\":%u,"
+		printf("{\"mode\":\"mqtt\",\"protocol\":\"%s\",\"topics\":\"%s\",\"qos\":%u,"
+		       "\"publishers\":%u,"
 		       "\"subscribers\":%u",
-		       options_topics_names[options->topics], options->qos, options->publishers,
-		       options->subscribers);
+		       options->protocol->name, options_topics_names[options->topics], options->qos,
+		       options->publishers, options->subscribers);
 	printf(",\"size\":%u,\"window\":%u,\"rate\":%.15g", options->size, options->window,
 	       options->rate);
 	printf(",\"sent\":%" PRIu64 ",\"received\":%" PRIu64

@@ -34,10 +34,9 @@ static void stage_ack(struct subscriber *subscriber, enum packet_type type, uint
 	connection_staged(&subscriber->connection, PACKET_ACK_SIZE);
 }
 
-// A PUBLISH as this publisher encodes it has its topic two bytes of length behind the header.
 static bool is_topic_of(const struct publisher *publisher, const struct packet_publish *publish)
 {
-	size_t end = publisher->qos ? publisher->id_at : publisher->stamp_at;
+	size_t end = publisher->form.topic_end;
 
 	return end > publish->topic_size && memcmp(publisher->packet + end - publish->topic_size,
 						   publish->topic, publish->topic_size) == 0;
@@ -87,7 +86,13 @@ static int take_packet(struct subscriber *subscriber, struct subscribers *shared
 		stage_ack(subscriber, PACKET_PUBCOMP, (uint16_t)id);
 		return 0;
 	}
-	if (packet->type != PACKET_PUBLISH || packet_read_publish(packet, &publish) != 0)
+	if (packet->type == PACKET_NONE)
+		return 0;
+	if (packet->type == PACKET_PINGREQ) {
+		connection_answer(&subscriber->connection, shared->protocol->pong);
+		return 0;
+	}
+	if (packet->type != PACKET_PUBLISH || shared->protocol->read_publish(packet, &publish) != 0)
 		return -EPROTO;
 	if (publish.qos != subscriber->qos || (publish.qos && publish.id == 0))
 		return -EPROTO;
@@ -113,7 +118,7 @@ int subscriber_receive(struct subscriber *subscriber, struct subscribers *shared
 		if (size == 0)
 			break;
 		uint64_t now = now_ns();
-		while ((used = packet_read(at, (size_t)size, &packet)) > 0) {
+		while ((used = shared->protocol->read(at, (size_t)size, &packet)) > 0) {
 			int err = take_packet(subscriber, shared, &packet, now);
 			if (err)
 				return err;

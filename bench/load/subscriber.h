@@ -16,6 +16,7 @@ typedef void (*subscriber_advanced_fn)(void *context, uint32_t publisher, uint32
 
 // What all subscribers of a run share.
 struct subscribers {
+	const struct protocol *protocol;
 	struct reading reading;
 	const uint8_t *payload; // as the publishers send it, but for the stamp
 	size_t payload_size;
