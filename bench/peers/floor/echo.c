@@ -1,5 +1,5 @@
-/* epoll-echo: the least that a TCP echo server can be, one thread and edge-triggered epoll. It is
- * the floor that other servers are compared with, and knows nothing of Noh. */
+/* echo: the least that a TCP echo server can be, one thread and edge-triggered epoll. It is the
+ * floor that other servers are compared with, and knows nothing of Noh. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -30,7 +30,7 @@ static int poll_fd;
 
 static void fail(const char *what)
 {
-	fprintf(stderr, "epoll-echo: %s: %s\n", what, strerror(errno));
+	fprintf(stderr, "floor echo: %s: %s\n", what, strerror(errno));
 	exit(1);
 }
 
@@ -109,43 +109,27 @@ static void serve(struct peer *peer)
 	} while (got == sizeof(chunk));
 }
 
-static int listen_on(uint16_t port)
+static int listen_anywhere(void)
 {
 	struct sockaddr_in address = {
 		.sin_family = AF_INET,
-		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	socklen_t size = sizeof(address);
-	int yes = 1;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0 ||
-	    bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(fd, 4096) != 0 ||
-	    getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+	    listen(fd, 4096) != 0 || getsockname(fd, (struct sockaddr *)&address, &size) != 0)
 		fail("cannot listen");
 	printf("listening on 127.0.0.1:%u\n", ntohs(address.sin_port));
 	fflush(stdout);
 	return fd;
 }
 
-static uint16_t port_of(int count, char **words)
-{
-	char *end = NULL;
-	long port = count == 3 && strcmp(words[1], "--port") == 0 ? strtol(words[2], &end, 10) : -1;
-
-	if (!end || *end || port < 0 || port > 65535) {
-		fputs("usage: epoll-echo --port N   (0: any free one)\n", stderr);
-		exit(2);
-	}
-	return (uint16_t)port;
-}
-
-int main(int count, char **words)
+int main(void)
 {
 	struct epoll_event events[EVENTS];
 	struct rlimit files;
-	uint16_t port = port_of(count, words);
 
 	signal(SIGPIPE, SIG_IGN);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
@@ -155,7 +139,7 @@ int main(int count, char **words)
 	poll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (poll_fd < 0)
 		fail("epoll_create1");
-	int listener = listen_on(port);
+	int listener = listen_anywhere();
 	watch(listener, NULL);
 
 	for (;;) {
