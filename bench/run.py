@@ -7,6 +7,7 @@ import os
 import platform
 import resource
 import signal
+import subprocess
 import sys
 import time
 
@@ -62,6 +63,15 @@ def machine():
             "kernel": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}"}
 
 
+def commit():
+    try:
+        done = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty=, changed"],
+                              capture_output=True, text=True)
+    except OSError:
+        return ""
+    return done.stdout.strip()
+
+
 def prepared(parser, options):
     """The peers that take part, who is left out and why, and whose build is broken."""
     wanted = options.peers.split(",") if options.peers else None
@@ -88,7 +98,7 @@ def prepared(parser, options):
 def measure(parser, options, raw):
     peers, left_out, broken = prepared(parser, options)
     head = {"run": {"when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "machine": machine(),
-                    "rounds": options.rounds, "quick": options.quick, "left_out": left_out,
+                    "commit": commit(), "rounds": options.rounds, "quick": options.quick, "left_out": left_out,
                     "broken": broken, "peers": {peer.name: peer.version for peer in peers}}}
     with open(raw, "a" if options.keep else "w", encoding="utf-8") as file:
         def record(line):

@@ -121,6 +121,10 @@ def machine_words(head):
     return f"{machine['cpu']}, {machine['processors']} processors, {machine['kernel']}"
 
 
+def noh_words(head):
+    return f"Noh at {head['commit']}" if head["commit"] else "Noh"
+
+
 def cache_line_words(report):
     figure = report.cache_line
     if not figure:
@@ -144,7 +148,7 @@ def as_text(one):
 
 def report_text(report, records):
     head = report.head
-    parts = [f"{machine_words(head)}, {head['when']}; medians of {head['rounds']} runs\n"
+    parts = [f"{noh_words(head)}; {machine_words(head)}, {head['when']}; medians of {head['rounds']} runs\n"
              + cache_line_words(report)]
     parts += [as_text(one) for one in all_tables(report)]
     more = details_table(report, records)
@@ -168,7 +172,7 @@ def as_markdown(one):
 
 def report_markdown(report, picture):
     head = report.head
-    parts = [f"{machine_words(head)}, {head['when'][:10]}. Medians of {head['rounds']} runs, each a "
+    parts = [f"{noh_words(head)}; {machine_words(head)}, {head['when'][:10]}. Medians of {head['rounds']} runs, each a "
              "process of its own, by turns: Noh, peer, Noh, peer. ±: how far the farthest run lay from "
              "the median. ×: by the median of Noh's runs between. \"Noh or\" somebody: less than "
              "ten percent apart, and the runs overlap. The floor is a program that can do nothing but "
