@@ -127,8 +127,8 @@ def noh_words(head):
 
 def cache_line_words(report):
     figure = report.cache_line
-    if not figure:
-        return "There is one processor only: no cache line has a way to go."
+    if not figure:  # servers alone were measured, or there is one processor
+        return ""
     return (f"A cache line took {number(figure.median)} ns from one processor to another "
             f"({number(min(figure.values))} to {number(max(figure.values))} in the course of the run).")
 
@@ -158,7 +158,7 @@ def report_text(report, records):
         parts.append("Left out:\n" + "\n".join(left_out_words(head)))
     if report.problems:
         parts.append("Failed:\n" + "\n".join(f"- {words}" for words in report.problems))
-    return "\n\n".join(parts)
+    return "\n\n".join(part.strip() for part in parts)
 
 
 # ---- as Markdown
