@@ -129,22 +129,32 @@ def details(records, line):
     return shown
 
 
+def _merged(heads, live):
+    """One head for all runs that some figure is still of: everybody's versions, every commit."""
+    head = dict(heads[-1])
+    head["peers"] = {name: version for one in heads for name, version in one["peers"].items()}
+    head["left_out"] = {name: words for one in heads for name, words in one["left_out"].items()
+                        if name not in head["peers"]}
+    head["commits"] = list(dict.fromkeys(one["commit"] for one in live if one["commit"]))
+    counts = sorted({one["rounds"] for one in live})
+    head["rounds"] = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return head
+
+
 def newest(lines):
     """Splits the lines of a file into its heads, made one, and the records of whatever was measured
     last: a pair that is measured again takes the place of what it was."""
-    head, latest, kept = {}, {}, []
-    for number, line in enumerate(lines):
+    heads, latest, kept = [], {}, []
+    for line in lines:
         if "run" in line:
-            run = number
-            peers = {**head.get("peers", {}), **line["run"]["peers"]}
-            absent = {**head.get("left_out", {}), **line["run"]["left_out"]}
-            absent = {name: words for name, words in absent.items() if name not in peers}
-            head = {**line["run"], "peers": peers, "left_out": absent}
+            heads.append(line["run"])
             continue
         key = line.get("step") or (line["row"], line["workers"], line["beside"])
-        latest[key] = run
-        kept.append((run, key, line))
-    return head, [line for run, key, line in kept if latest[key] == run]
+        latest[key] = len(heads) - 1
+        kept.append((len(heads) - 1, key, line))
+    kept = [(run, line) for run, key, line in kept if latest[key] == run]
+    live = [heads[run] for run in sorted({run for run, _ in kept})]
+    return _merged(heads, live or heads[-1:]), [line for _, line in kept]
 
 
 def report(lines):

@@ -306,7 +306,7 @@ static const struct step {
 } steps[] = {
 	{"exchange", 50000000, run_exchange, "an atomic exchange that nobody else wants"},
 	{"line", 2000000, run_line, "a cache line's way to the other processor"},
-	{"futex", 100000, run_futex, "a sleeping thread on the other processor is woken"},
+	{"futex", 20000, run_futex, "a sleeping thread on the other processor is woken"},
 	{"queue", 50000000, run_queue, "a message through a bare queue, in one thread"},
 	{"queue-far", 20000000, run_queue_far, "the same, from one processor to the other"},
 	{"malloc", 50000000, run_malloc, "malloc() and free() of 64 bytes"},
