@@ -49,9 +49,50 @@ struct noh_scope_keeper {
 	uint64_t given;
 };
 
+/* Kills those who still run a grace after the scope was ended with its fiber. They were told to
+ * stop then, as children are; but nobody is left to wait for them. */
+struct noh_scope_reaper {
+	int64_t grace_ms;
+};
+
+NOH_MESSAGE(noh_scope_left, (list, actor, members));
+
+static void reap(struct noh_scope_reaper *self)
+{
+	const struct noh_scope_left *left = noh_as(noh_receive(-1, noh_scope_left), noh_scope_left);
+	int64_t until_ms = noh_now_ms() + self->grace_ms, left_ms = self->grace_ms;
+	size_t count = left->members.count;
+	noh_actor *members = (noh_actor *)noh_alloc(count * sizeof(*members));
+	memcpy(members, left->members.at, count * sizeof(*members));
+
+	while (count && noh_join_any(members, &count, left_ms, NULL) != -ETIMEDOUT) {
+		left_ms = until_ms - noh_now_ms();
+		left_ms = left_ms > 0 ? left_ms : 0;
+	}
+	for (size_t i = 0; i < count; i++)
+		noh_kill(members[i]);
+}
+
+NOH_FIBER(noh_scope_reaper, reap);
+
+static void leave_to_reaper(const struct noh_scope_keeper *self)
+{
+	size_t count = self->count - self->ended;
+	noh_actor *members = (noh_actor *)must_have(count * sizeof(*members) + 1);
+
+	for (size_t i = 0; i < count; i++)
+		members[i] = self->members[self->ended + i].who;
+	noh_actor reaper =
+		noh_spawn_with(noh_scope_reaper, (.detached = true), .grace_ms = self->grace_ms);
+	noh_send(reaper, noh_scope_left, .members = {members, count});
+	free(members);
+}
+
 static void forget_members(void *argument)
 {
 	struct noh_scope_keeper *self = (struct noh_scope_keeper *)argument;
+	if (self->ended < self->count)
+		leave_to_reaper(self);
 	for (size_t i = 0; i < self->count; i++) {
 		free(self->members[i].reason);
 		noh_shared_drop(self->members[i].result);

@@ -267,6 +267,38 @@ Simulated(scope, kills_who_does_not_stop_in_its_grace)
 	noh_check(noh_now_ms() == before_ms + 50);
 }
 
+struct holder {
+	uint64_t how;
+};
+
+static void hold_a_stubborn_one(struct holder *self)
+{
+	NOH_SCOPE(scope, .grace_ms = 50);
+	noh_scope_spawn(scope, stubborn);
+	noh_scope_spawn(scope, counted, .for_ms = 1000);
+	if (self->how == BY_FAILURE)
+		noh_fail("careless");
+	noh_sleep(1000);
+}
+
+NOH_FIBER(holder, hold_a_stubborn_one);
+
+Simulated(scope, kills_who_does_not_stop_when_its_fiber_ends)
+{
+	for (uint64_t how = 0; how <= BY_KILL; how++) {
+		noh_actor holder = noh_spawn_with(holder, (.monitored = true), .how = how);
+		int64_t before_ms = noh_now_ms();
+		noh_test_settle();
+
+		if (how == NORMALLY)
+			noh_stop(holder);
+		else if (how == BY_KILL)
+			noh_kill(holder);
+
+		noh_check(noh_receive(100, noh_down) && noh_now_ms() == before_ms + 50);
+	}
+}
+
 // Its child keeps it from ending.
 struct family {
 	uint64_t unused;
