@@ -1,6 +1,7 @@
 #!/bin/bash
 # Compiles each public header alone, as C and as C++, with the compilers named in the arguments
-# (C compilers; the C++ one beside each is used if it is there, or must be there with --cxx).
+# (C compilers; the C++ one beside each is used if it is there, or must be there with --cxx), and
+# all of them together by newer standards.
 cd "$(dirname "$0")/.." || exit 1
 must_have_cxx=0
 if [ "$1" = --cxx ]; then
@@ -8,27 +9,29 @@ if [ "$1" = --cxx ]; then
   shift
 fi
 
+# Twice, since a program may come to a header by two ways.
+compiles() { # compiler, language, standard, headers
+  printf '#include <%s>\n' "${@:4}" "${@:4}" |
+    "$1" -x "$2" -std="$3" -Wall -Wextra -Werror -Iinclude -fsyntax-only - && return
+  echo "does not stand alone: $1 -std=$3 <${*:4}>"
+  return 1
+}
+export -f compiles
+
+headers=(include/noh/*.h)
+headers=("${headers[@]#include/}")
 failed=0
-compile() { # compiler, language, standard
-  for header in include/noh/*.h; do
-    [ -e "$header" ] || continue
-    local name=${header#include/}
-    # Twice, since a program may come to a header by two ways.
-    if ! printf '#include <%s>\n#include <%s>\n' "$name" "$name" |
-      "$1" -x "$2" -std="$3" -Wall -Wextra -Werror -Iinclude -fsyntax-only -; then
-      echo "<$name> does not stand alone: $1 -std=$3"
-      failed=1
-    fi
-  done
+compile() { # compiler, language, standard, newer standard
+  printf '%s\0' "${headers[@]}" |
+    xargs -0 -P "$(nproc)" -I{} bash -c 'compiles "$@"' _ "$1" "$2" "$3" {} || failed=1
+  compiles "$1" "$2" "$4" "${headers[@]}" || failed=1
 }
 
 for cc in "$@"; do
-  compile "$cc" c gnu11
-  compile "$cc" c gnu17
+  compile "$cc" c gnu11 gnu17
   cxx=$(sed -E 's/gcc/g++/; s/clang/clang++/; s/(^|\/)cc$/\1c++/' <<<"$cc")
   if command -v "$cxx" >/dev/null; then
-    compile "$cxx" c++ gnu++17
-    compile "$cxx" c++ gnu++20
+    compile "$cxx" c++ gnu++17 gnu++20
   elif [ $must_have_cxx = 1 ]; then
     echo "$cxx is missing"
     failed=1

@@ -198,7 +198,7 @@ Test(end, in_time_says_nothing)
 
 Test(end, leaves_a_process_that_can_run_another)
 {
-	for (int i = 0; i < 200; i++)
+	for (int i = 0; i < 100; i++)
 		cr_assert_eq(noh_run(leave_none_behind, NULL, .workers = (uint32_t)i % 4 + 1), 0);
 }
 

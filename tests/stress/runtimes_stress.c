@@ -6,7 +6,7 @@
 
 #include <noh/noh.h>
 
-enum { ROUNDS = 300, LONG_ROUNDS = 10000, CHILDREN = 20, SENDERS = 3, BLOCK_SENDS = 200 };
+enum { ROUNDS = 200, LONG_ROUNDS = 10000, CHILDREN = 20, SENDERS = 3, BLOCK_SENDS = 200 };
 
 NOH_MESSAGE(nudge, (bytes, data));
 NOH_MESSAGE(hello, (u64, number));

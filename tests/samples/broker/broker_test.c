@@ -139,8 +139,8 @@ static void expect(struct client *client, enum packet_type type, uint16_t id)
 
 static void dial(struct client *client)
 {
-	*client = (struct client){
-		.conn = noh_tcp_connect(.host = "127.0.0.1", .port = (uint16_t)port)};
+	memset(client, 0, sizeof(*client)); // too large to be made on the stack first
+	client->conn = noh_tcp_connect(.host = "127.0.0.1", .port = (uint16_t)port);
 }
 
 static void send_connect(struct client *client, const char *name, bool keep)
