@@ -165,6 +165,19 @@ int noh_end_life(noh_actor who)
 	return 0;
 }
 
+// A parent's wish that came too late for the life that it was meant for.
+static void take_back_shutdown(struct slot *slot, uint64_t child)
+{
+	uint32_t word;
+	do {
+		word = ck_pr_load_32(&slot->ending);
+		if (word >> ENDING_BITS != handle_generation(child) || !(word & ENDING_SHUTDOWN))
+			return;
+	} while (!swap_if_32(&slot->ending, word,
+			     word & ENDING_KILL ? word & ~(uint32_t)ENDING_SHUTDOWN
+						: 0)); // pairs with life_ending_asked()
+}
+
 int noh_restart(noh_actor child, const void *state)
 {
 	struct worker *worker = worker_of_call("noh_restart");
@@ -176,6 +189,8 @@ int noh_restart(noh_actor child, const void *state)
 		return -ESRCH;
 	const struct noh_actor_type *type =
 		(const struct noh_actor_type *)ck_pr_load_ptr(&slot->type);
+	if (ck_pr_load_8(&slot->keeps_place) == KEEPS_ALWAYS)
+		take_back_shutdown(slot, child.id);
 	ck_pr_store_8(&slot->restarts_asked,
 		      (uint8_t)(slot->restarts_asked + 1)); // read by the child
 	struct restart restart = {.state = state_copy(type, state, slot->supervised),

@@ -358,6 +358,33 @@ Simulated(restart, that_meets_the_childs_own_failure_is_one)
 	expect_down(child, NOH_WHY_FAILED, true);
 }
 
+Simulated(restart, takes_back_an_end_that_came_too_late_for_the_life_before)
+{
+	noh_actor inbox = noh_test_inbox();
+	noh_actor child =
+		noh_spawn_with(child, (.keeps_place = true, .supervised = true, .monitored = true),
+			       .to = inbox, .life = 1);
+	noh_test_settle();
+	fail_child(child, inbox);
+	noh_test_take(inbox, started);
+
+	noh_end_life(child); // it has none
+	noh_check(restart(child, inbox, 2) == 0);
+	noh_test_settle();
+	noh_check(noh_test_take(inbox, started)->life == 2);
+	noh_check(!noh_test_take(inbox, stopped));
+
+	noh_monitor(child, true);
+	noh_kill(child);
+	noh_test_settle();
+	noh_check(restart(child, inbox, 3) == 0);
+	noh_end_life(child); // the one that begins
+	noh_test_settle();
+	noh_check(
+		noh_test_sent(inbox, started, .life = 3, .restarts = 2, .last_failure = "killed"));
+	noh_check(noh_test_sent(inbox, stopped, .life = 3, .why = NOH_WHY_SHUTDOWN));
+}
+
 Simulated(restart, is_for_the_parent_of_a_child_that_keeps_its_place)
 {
 	noh_actor inbox = noh_test_inbox(), child = spawn_child(inbox);
