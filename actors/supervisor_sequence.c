@@ -167,7 +167,8 @@ void sequence_started(struct noh_supervision *self, struct place *place)
 	if (place->state != PLACE_STARTING)
 		return;
 	place->state = PLACE_RUNNING;
-	self->operation.awaited = NULL;
+	if (self->operation.awaited == place) // or a shutdown waits for another to stop
+		self->operation.awaited = NULL;
 	if (self->operation.subject == place)
 		self->operation.started = place->child;
 }

@@ -188,6 +188,58 @@ static noh_actor significant(noh_actor inbox, enum noh_auto_shutdown mode,
 	return supervisor;
 }
 
+// One whose starts, but for the first, take a while.
+struct late {
+	noh_actor to;
+};
+NOH_MESSAGE(begun);
+
+static void on_late_start(struct late *self, const struct noh_start *msg)
+{
+	(void)self;
+	if (!msg->restarts)
+		return;
+	noh_start_later();
+	noh_after(10, begun);
+}
+
+static void on_late_begun(struct late *self, const struct begun *msg)
+{
+	(void)msg;
+	noh_send(self->to, event, .what = "start late");
+	noh_start_done();
+}
+
+static void on_late_fail(struct late *self, const struct fail *msg)
+{
+	(void)self;
+	noh_fail("%s", msg->reason);
+}
+
+static void on_late_stopping(struct late *self, const struct noh_stopping *msg)
+{
+	if (msg->why == NOH_WHY_SHUTDOWN)
+		noh_send(self->to, event, .what = "stop late");
+}
+
+NOH_ACTOR(late, (noh_start, on_late_start), (begun, on_late_begun), (fail, on_late_fail),
+	  (noh_stopping, on_late_stopping));
+
+Simulated(supervisor_shutdown, keeps_its_order_while_another_start_comes_to_its_end)
+{
+	noh_actor inbox = noh_test_inbox(), late;
+	noh_actor supervisor = noh_supervise((0), WORKER(inbox, "a"),
+					     NOH_CHILD(late, (.to = inbox), .ret_handle = &late),
+					     WORKER_WITH(inbox, "c", (.stops_in_ms = 100)));
+	make_fail(late);
+	expect_heard(inbox, "start a, start c");
+
+	noh_end_life(supervisor);
+	noh_test_advance(1000);
+
+	expect_heard(inbox, "slow c, start late, stop c slowly, stop late, stop a shutdown");
+}
+
 Simulated(supervisor_significant, children_are_refused_without_auto_shutdown_and_permanent)
 {
 	noh_actor inbox = noh_test_inbox(), supervisor;
