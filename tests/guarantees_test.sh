@@ -8,7 +8,7 @@ pages=("$@")
 
 # The tests there are, as SUITE/NAME. The network's macros name two suites at once.
 tests() {
-  grep -rhE '^(Test|Simulated|BEHAVIOUR)\(' --include='*_test.c' tests | grep -vF '.disabled' |
+  grep -rhE '^(Test|Simulated|Killed|BEHAVIOUR)\(' --include='*_test.c' tests | grep -vF '.disabled' |
     sed -nE 's/^[A-Za-z]+\(([a-z0-9_]+), ([a-z0-9_]+).*/\1\/\2/p'
   grep -rhE '^(BOTH|SIMULATED)\(' --include='*_test.c' tests/net | sed -E 's/.*\((.*)\).*/simulated\/\1/'
   grep -rhE '^(BOTH|REAL)\(' --include='*_test.c' tests/net | sed -E 's/.*\((.*)\).*/loopback\/\1/'
