@@ -19,7 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 def options_of(words):
     parser = argparse.ArgumentParser(
         prog="bench/run.py", description="Noh beside its peers (bench/peers), by turns in one run.",
-        epilog="Rows: " + " ".join(row.name for row in plan.ROWS) + ". Exit status: 0 all well, 1 a run "
+        epilog="Rows: " + " ".join([plan.MACHINE, *(row.name for row in plan.ROWS)]) + ". Exit status: 0 all well, 1 a run "
         "failed or a result was wrong, 2 wrong usage.")
     parser.add_argument("rows", nargs="*", metavar="ROW", help="what to measure; all, if none is named")
     parser.add_argument("--quick", action="store_true", help="the main rows in small: two minutes")
@@ -41,7 +41,7 @@ def options_of(words):
     options.rounds = options.rounds or (3 if options.quick else 5)
     options.seconds = options.seconds or (1 if options.quick else 3)
     try:
-        options.chosen = plan.chosen(options.rows, options.quick)
+        options.chosen, options.steps = plan.chosen(options.rows, options.quick)
     except LookupError as name:
         parser.error(f"there is no row {name}")
     return parser, options
@@ -109,7 +109,7 @@ def measure(parser, options, raw):
                              options.rounds, options.seconds, record, tell)
         noh = sides.Noh(options.programs)
         for peer in peers:
-            if peer.name == plan.FLOOR and not options.rows:
+            if peer.name == plan.FLOOR and options.steps:
                 bench.steps(peer)
         for row in options.chosen:
             for workers in options.workers or row.workers:

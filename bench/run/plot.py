@@ -29,6 +29,7 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 
 LABELS, PLOT, MARGIN = 230, 500, 20
 BAR, GAP = 8, 10
+WORDS = 26  # two lines, beside the bars
 WIDTH = MARGIN + LABELS + PLOT + 60 + MARGIN
 
 
@@ -61,7 +62,9 @@ class _Panel:
 
     def _group(self, line, y):
         bars = self._bars(line)
-        middle = y + len(bars) * BAR / 2
+        height = max(len(bars) * BAR, WORDS)
+        middle = y + height / 2
+        y = middle - len(bars) * BAR / 2
         plural = "worker" if line.workers == 1 else "workers"
         noh = tables.number(line.noh.figure.median) if line.noh.figure else "failed"
         parts = [f'<text x="{MARGIN}" y="{middle}">{escape(line.title)}</text>',
@@ -76,7 +79,7 @@ class _Panel:
                          f'<title>{escape(words)}</title></rect>')
             parts.append(f'<text class="small" x="{max(right, self._x(1)) + 4:.1f}" y="{top + BAR - 1}" '
                          f'style="font-size:8px">{tables.times(cell.ratio)}</text>')
-        return parts, max(len(bars) * BAR, 2 * 12) + GAP
+        return parts, height + GAP
 
     def _legend(self, y):
         used = {name for line in self.lines for name, _ in self._bars(line)}
