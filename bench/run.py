@@ -19,8 +19,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 def options_of(words):
     parser = argparse.ArgumentParser(
         prog="bench/run.py", description="Noh beside its peers (bench/peers), by turns in one run.",
-        epilog="Rows: " + " ".join([plan.MACHINE, *(row.name for row in plan.ROWS)]) + ". Exit status: 0 all well, 1 a run "
-        "failed or a result was wrong, 2 wrong usage.")
+        epilog=f"Rows: {' '.join([plan.MACHINE, *(row.name for row in plan.ROWS)])}. Exit status: 0 all "
+        "well, 1 a run failed or a result was wrong, 2 wrong usage.")
     parser.add_argument("rows", nargs="*", metavar="ROW", help="what to measure; all, if none is named")
     parser.add_argument("--quick", action="store_true", help="the main rows in small: two minutes")
     parser.add_argument("--rounds", type=int, help="runs of each (5; 3 if quick)")

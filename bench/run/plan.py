@@ -19,7 +19,7 @@ class Row:
     offer: str  # what a peer must have for it: a workload or a server
     measures: tuple
     n: int = 0
-    quick_n: int = 0  # 0: not in a quick run
+    main: bool = False  # part of a quick run
     tokens: int = 1
     load: str = ""  # arguments of the load generator, of rows that have a server
     qos: int = 0  # that a broker must know
@@ -33,9 +33,10 @@ class Row:
         return {"broker", *(f"broker-qos{qos}" for qos in range(self.qos, 2))}
 
     def count(self, quick):
-        return self.quick_n if quick and self.quick_n else self.n
+        return self.n // QUICK_PART if quick and self.measures == NS else self.n
 
 
+QUICK_PART = 5
 NS = (Measure("ns_per_op", "ns"),)
 CPU = Measure("server_cpu_seconds_per_million", "CPU s a million")
 
@@ -45,26 +46,27 @@ DETAILS = (Measure("per_second", "a second"), Measure("latency_us.p50", "p50 us"
            Measure("own_cpu_seconds_per_million", "load's CPU s a million"))
 
 
-def _messages(name, title, n, quick_n=0, offer="", tokens=1, measures=NS, workers=(1, 2)):
-    return Row(name, "messages", title, offer or name, measures, n, quick_n, tokens, workers=workers)
+def _messages(name, title, n, main=False, offer="", tokens=1, measures=NS, workers=(1, 2)):
+    return Row(name, "messages", title, offer or name, measures, n, main, tokens, workers=workers)
 
 
-def _server(name, title, offer, load, quick=False, measures=(CPU,), qos=0):
+def _server(name, title, offer, load, main=False, measures=(CPU,), qos=0):
     # On one worker alone: the load generator takes the other processor.
-    return Row(name, offer, title, offer, measures, load=load, qos=qos, quick_n=int(quick), workers=(1,))
+    return Row(name, offer, title, offer, measures, load=load, qos=qos, main=main,
+               workers=(1,))
 
 
 ROWS = (
-    _messages("pingpong", "pingpong", 10_000_000, 2_000_000),
-    _messages("ring", "ring, 1 token", 10_000_000, 2_000_000),
+    _messages("pingpong", "pingpong", 10_000_000, main=True),
+    _messages("ring", "ring, 1 token", 10_000_000, main=True),
     _messages("ring-100", "ring, 100 tokens", 10_000_000, offer="ring", tokens=100),
     _messages("counting", "counting", 10_000_000),
-    _messages("fanin", "fanin", 10_000_000, 2_000_000),
+    _messages("fanin", "fanin", 10_000_000, main=True),
     _messages("forkjoin", "forkjoin", 10_000_000),
-    _messages("big", "big", 10_000_000, 2_000_000),
+    _messages("big", "big", 10_000_000, main=True),
     _messages("pairs", "pairs, 10,000 of them", 10_000_000, tokens=10_000),
-    _messages("spawn", "spawn, a life", 1_000_000, 200_000),
-    _messages("skynet", "skynet of a million", 1_000_000, measures=(Measure("seconds", "ms", 1e3),)),
+    _messages("spawn", "spawn, a life", 1_000_000, main=True),
+    _messages("skynet", "skynet, a leaf", 1_000_000),
     _messages("cancel", "timer set and cancelled", 2_000_000, offer="cancel"),
     _messages("timers", "a million sleeps", 1_000_000, measures=(
         Measure("cpu_seconds", "ms", 1e3, "CPU"), Measure("late_p99_us", "ms", 1e-3, "late, p99"))),
@@ -76,10 +78,10 @@ ROWS = (
               measures=(Measure("bytes_per_fiber", "bytes"),)),
     _messages("publish", "publish to 1,000", 10_000_000, tokens=1_000),
 
-    _server("echo", "50 connections", "echo", "echo", quick=True),
+    _server("echo", "50 connections", "echo", "echo", main=True),
     _server("echo-16", "pipelined by 16", "echo", "echo --window 16"),
 
-    _server("mqtt", "50 to 50, QoS 0, window 64", "broker", "mqtt --window 64", quick=True),
+    _server("mqtt", "50 to 50, QoS 0, window 64", "broker", "mqtt --window 64", main=True),
     _server("mqtt-window-1", "50 to 50, QoS 0, window 1", "broker", "mqtt --window 1"),
     _server("mqtt-qos1", "50 to 50, QoS 1, window 16", "broker", "mqtt --qos 1 --window 16", qos=1),
     _server("mqtt-qos2", "50 to 50, QoS 2, window 16", "broker", "mqtt --qos 2 --window 16", qos=2),
@@ -109,7 +111,7 @@ def chosen(names, quick):
     """The rows of these names, or all, and whether the floor's steps are among them; raises
     LookupError with the name that is none."""
     if not names:
-        return [row for row in ROWS if row.quick_n or not quick], True
+        return [row for row in ROWS if row.main or not quick], True
     for name in names:
         if name != MACHINE and not by_name(name):
             raise LookupError(name)

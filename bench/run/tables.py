@@ -172,8 +172,8 @@ def as_markdown(one):
 
 def report_markdown(report, picture):
     head = report.head
-    parts = [f"{noh_words(head)}; {machine_words(head)}, {head['when'][:10]}. Medians of {head['rounds']} runs, each a "
-             "process of its own, by turns: Noh, peer, Noh, peer. ±: how far the farthest run lay from "
+    parts = [f"{noh_words(head)}; {machine_words(head)}, {head['when'][:10]}. Medians of {head['rounds']} "
+             "runs, each a process of its own, by turns: Noh, peer, Noh, peer. ±: how far the farthest run lay from "
              "the median. ×: by the median of Noh's runs between. \"Noh or\" somebody: less than "
              "ten percent apart, and the runs overlap. The floor is a program that can do nothing but "
              f"what is measured.\n{cache_line_words(report)}",
