@@ -27,6 +27,7 @@ struct place {
 	enum place_state state;
 	noh_actor child; // NOH_NOBODY while it is empty
 	bool terminated; // on request: not started with the others
+	bool lacks_name; // another has it
 	struct child_end *end;
 	noh_timer timer; // of its deadline to stop, or of its back-off
 	struct backoff backoff;

@@ -30,7 +30,8 @@ void dynamic_start_child(struct noh_dynamic_supervision *self, const struct noh_
 					    .name = child_log_name(template),
 					    .keeps_place = template->restart != NOH_TEMPORARY,
 					    .supervised = true,
-					    .describe = template->describe};
+					    .describe = template->describe,
+					    .drop_mail = template->drop_mail};
 	member->state = MEMBER_STARTING;
 	member->reply = noh_reply_later();
 	noh_actor child = noh_spawn_type(template->type, given->state, &options);

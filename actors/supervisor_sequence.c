@@ -5,6 +5,7 @@
  * A child that keeps its place has two ends: that of its life, after which it can be started again,
  * and, once it was let go, that of its place. Who lets it go waits for the second.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "actors/supervisor.h"
@@ -126,15 +127,26 @@ static void stopped(struct noh_supervision *self, struct place *place, const str
 
 // ---- starting
 
+// Whose name another has is killed, and has not started, however far it came.
+static void give_name(struct place *place)
+{
+	place->lacks_name = noh_register(place->spec->registered, place->child) == -EEXIST;
+	if (place->lacks_name)
+		noh_kill(place->child);
+}
+
 static bool spawn_child(struct noh_supervision *self, struct place *place)
 {
 	struct noh_spawn_options options = {.size = sizeof(options),
 					    .name = child_log_name(place->spec),
 					    .keeps_place = !is_temporary(place),
 					    .supervised = true,
-					    .describe = place->spec->describe};
+					    .describe = place->spec->describe,
+					    .drop_mail = place->spec->drop_mail};
 	noh_actor child = noh_spawn_type(child_type(place->spec), place->spec->state, &options);
 	children_set_handle(&self->children, place, child);
+	if (child.id && place->spec->registered)
+		give_name(place);
 	return child.id != 0;
 }
 
@@ -164,7 +176,7 @@ static void start_next(struct noh_supervision *self)
 
 void sequence_started(struct noh_supervision *self, struct place *place)
 {
-	if (place->state != PLACE_STARTING)
+	if (place->state != PLACE_STARTING || place->lacks_name)
 		return;
 	place->state = PLACE_RUNNING;
 	if (self->operation.awaited == place) // or a shutdown waits for another to stop
@@ -175,8 +187,10 @@ void sequence_started(struct noh_supervision *self, struct place *place)
 
 static char *problem_of(const struct place *place, const struct noh_down *msg)
 {
-	const char *text = noh_format("child '%s' did not start: %s", place->spec->id,
-				      *msg->reason ? msg->reason : "it has ended");
+	const char *why = *msg->reason ? msg->reason : "it has ended";
+	if (place->lacks_name)
+		why = noh_format("another is registered as '%s'", place->spec->registered);
+	const char *text = noh_format("child '%s' did not start: %s", place->spec->id, why);
 	size_t size = strlen(text) + 1;
 	return (char *)memcpy(noh_alloc(size), text, size);
 }

@@ -11,6 +11,7 @@
 
 #include "actors/backoff.h"
 
+enum { NAME_MOST = 255 }; // of noh_register()
 enum { MAX_RESTARTS = 3, WITHIN_MS = 5000, SHUTDOWN_MS = 5000 };
 
 // ---- as users of any version wrote it
@@ -109,6 +110,10 @@ static const char *problem_of(const struct noh_supervisor *options, const struct
 		return "it is significant, but permanent";
 	if (child->supervisor && options->strategy == NOH_DYNAMIC)
 		return "a dynamic supervisor's children are no supervisors";
+	if (child->registered && options->strategy == NOH_DYNAMIC)
+		return "a dynamic supervisor's children cannot all have one name";
+	if (child->registered && (!*child->registered || strlen(child->registered) > NAME_MOST))
+		return "the name it is to be registered under is empty or too long";
 	return backoff_problem(&child->backoff);
 }
 
@@ -213,6 +218,8 @@ static void copy_child(struct noh_child *copy, const struct noh_child *child)
 	*copy = child_whole(child);
 	child_complete(copy);
 	copy->id = copied_string(copy->id);
+	if (copy->registered)
+		copy->registered = copied_string(copy->registered);
 	copy->ret_handle = NULL; // only the caller's
 	if (copy->supervisor) {
 		static const struct noh_child none = {.size = 0};
@@ -237,6 +244,7 @@ static void free_child(const struct noh_child *child)
 			(void *)(uintptr_t)((const struct supervisor_state *)child->state)->plan);
 	free((void *)(uintptr_t)child->state);
 	free((void *)(uintptr_t)child->id);
+	free((void *)(uintptr_t)child->registered);
 }
 
 struct noh_child *child_copy(const struct noh_child *child)

@@ -103,6 +103,8 @@ void life_begin(struct worker *worker, struct slot *slot, struct envelope *envel
 			extras_of(slot)->name = spawn->more->name;
 		if (spawn->more->describe)
 			extras_of(slot)->describe = spawn->more->describe;
+		if (spawn->more->drop_mail)
+			slot->flags |= SLOT_DROPS_MAIL;
 		if (spawn->more->watch)
 			relations_add(&extras_of(slot)->relations, RELATION_WATCHER,
 				      spawn->more->spawner, spawn->more->watch, true);
@@ -240,6 +242,14 @@ static void start_again(struct worker *worker, struct slot *slot, void *state)
 		start(worker, slot);
 }
 
+bool life_keeps_mail(const struct slot *slot)
+{
+	if (slot->flags & SLOT_DROPS_MAIL)
+		return false;
+	return slot_state(slot) == SLOT_LIMBO ||
+	       (slot_state(slot) == SLOT_ENDING && slot->flags & SLOT_KEEPS_PLACE);
+}
+
 static void go_into_limbo(struct worker *worker, struct slot *slot)
 {
 	struct extras *extras = slot->extras;
@@ -250,6 +260,8 @@ static void go_into_limbo(struct worker *worker, struct slot *slot)
 	postponed_replay(worker, slot);
 	saved_drop_caused(slot);
 	slot_set_state(slot, SLOT_LIMBO);
+	if (!life_keeps_mail(slot))
+		saved_dead(worker->runtime, slot, worker->self, "ended before it was handled");
 	if (!next_state) // before the links, as in leave()
 		tell_parent(extras, slot->parent, worker->self, &extras->ending, crash_take(extras),
 			    true);
@@ -258,12 +270,6 @@ static void go_into_limbo(struct worker *worker, struct slot *slot)
 		extras->next_state = NULL;
 		start_again(worker, slot, next_state);
 	}
-}
-
-bool life_may_come_back(const struct slot *slot)
-{
-	return slot_state(slot) == SLOT_LIMBO ||
-	       (slot_state(slot) == SLOT_ENDING && slot->flags & SLOT_KEEPS_PLACE);
 }
 
 // The children are gone.

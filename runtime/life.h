@@ -26,8 +26,9 @@ void life_ending_asked(struct worker *worker, struct slot *slot);
 /* The child that sent the envelope has ended. */
 void life_child_ended(struct worker *worker, struct slot *slot, struct envelope *envelope);
 
-/* The life has ended, or waits for its children to, but its place may be kept for another one. */
-bool life_may_come_back(const struct slot *slot);
+/* The life has ended, or waits for its children to, but its place may be kept for another one,
+ * which is to have its mail. */
+bool life_keeps_mail(const struct slot *slot);
 
 /* A life that keeps its place and has ended begins again, or is let go. */
 void life_restart(struct worker *worker, struct slot *slot, void *state);

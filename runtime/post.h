@@ -72,6 +72,7 @@ struct spawn_more {
 	const char *name;
 	noh_describe_fn describe;
 	uint64_t spawner, watch, link; // a monitor and a link that are set before it runs
+	bool drop_mail;
 };
 
 struct watcher {

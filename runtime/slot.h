@@ -71,7 +71,8 @@ struct slot {
 			       // thread sleeps on it
 	uint32_t child_generation; // of the tenant that is linked as a child; the parent's
 	uint8_t keeps_place;       // for the parent: enum keeps_place; the parent's
-	bool supervised;           // tells the parent of start and failure; written by the spawner
+	bool supervised : 1;       // tells the parent of start and failure; written by the spawner
+	bool named : 1;            // its extras have a name; likewise
 	uint8_t kind;
 	uint8_t restarts_asked; // how often the parent called noh_restart(), wrapping; the parent's
 
@@ -104,8 +105,9 @@ enum {
 	SLOT_STAMPED = 1 << 9,      // noh_idle_after(): it is noted when a message comes
 	SLOT_QUOTAS = 1 << 12,      // of owned bytes, timers or children
 	SLOT_TRAPS_EXITS = 1 << 10,
-	SLOT_LOOKS = 1 << 11, // a fiber that waits only until all mail has been looked at
-	SLOT_NOTED = 1 << 13, // what it is delivered is noted: simulated or supervised
+	SLOT_DROPS_MAIL = 1 << 14, // the next life is not to have what came for this one
+	SLOT_LOOKS = 1 << 11,      // a fiber that waits only until all mail has been looked at
+	SLOT_NOTED = 1 << 13,      // what it is delivered is noted: simulated or supervised
 };
 
 // The process's table: one reserved range of addresses, made usable piece by piece.

@@ -25,13 +25,14 @@ bool accepts(const struct noh_actor_type *type, const struct noh_message_type *m
 static const struct spawn_more *more_of(const struct noh_spawn_options *options,
 					struct worker *worker, uint64_t child)
 {
-	if (!options ||
-	    (!options->name && !options->describe && !options->monitored && !options->linked))
+	if (!options || (!options->name && !options->describe && !options->monitored &&
+			 !options->linked && !options->drop_mail))
 		return NULL;
 
 	struct spawn_more *more = must_allocate_zeroed(sizeof(*more));
 	more->name = options->name;
 	more->describe = options->describe;
+	more->drop_mail = options->drop_mail;
 	if (options->monitored || options->linked) {
 		struct relations *relations = &extras_of(worker->running)->relations;
 		more->spawner = worker->self;
@@ -72,6 +73,7 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 	ck_pr_store_ptr(&slot->type, (void *)type);
 	ck_pr_store_64(&slot->parent, parent);
 	slot->supervised = options && options->supervised;
+	slot->named = options && options->name;
 	slot->restarts_asked = 0;
 	ck_pr_store_8(&slot->keeps_place, !options || !options->keeps_place ? KEEPS_NOT
 					  : slot->supervised                ? KEEPS_ALWAYS

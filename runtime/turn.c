@@ -244,7 +244,7 @@ static void between_lives(struct worker *worker, struct slot *slot, struct envel
 
 	if (slot->type == &guardian_actor_type && kind == POST_GATED)
 		gated_to_handler(worker, slot, envelope); // its deadline, while it ends
-	else if (is_from_user(envelope) && life_may_come_back(slot))
+	else if (is_from_user(envelope) && life_keeps_mail(slot))
 		saved_keep(slot, envelope);
 	else
 		dead_letter(worker->runtime, envelope, worker->self, "is ending");
@@ -310,7 +310,7 @@ static void has_handled(const struct worker *worker, const struct slot *slot,
 static void from_lane(struct worker *worker, struct slot *slot)
 {
 	bool lives = slot_state(slot) == SLOT_ALIVE;
-	if (!lives && life_may_come_back(slot)) {
+	if (!lives && life_keeps_mail(slot)) {
 		lane_put_off(slot);
 		return;
 	}

@@ -129,6 +129,9 @@ struct noh_spawn_options {
 	// parent.
 	bool supervised;
 	noh_describe_fn describe; // with `supervised`: puts the state of a life that fails in words
+	// With `keeps_place`: the next life begins with an empty mailbox. What waits when a life
+	// ends, and what comes until it is started again, is a dead letter.
+	bool drop_mail;
 };
 
 /* Starts an actor: `noh_actor alice = noh_spawn(account, .cents = 100);`

@@ -63,7 +63,11 @@ struct noh_child {
 	bool significant;    // see enum noh_auto_shutdown; not for permanent ones
 	struct noh_backoff backoff;
 	noh_describe_fn describe; // puts its state in words for the report of a crash
-	noh_actor *ret_handle;    // written before noh_supervise() returns
+	// Its name (registry.h), which it has before it starts, and so before the next child does:
+	// siblings find each other. Of whom another has the name is killed: its start fails.
+	const char *registered;
+	bool drop_mail; // who starts again does so with an empty mailbox: see noh_spawn_options
+	noh_actor *ret_handle;                   // written before noh_supervise() returns
 	const struct noh_supervisor *supervisor; // of a child that is a supervisor: its options,
 	const struct noh_child *children;        // and its children
 };

@@ -150,7 +150,7 @@ Simulated(supervisor_administration, gives_all_fields_of_a_spec)
 		(.auto_shutdown = NOH_AUTO_SHUTDOWN_ANY),
 		WORKER_WITH(inbox, "a", (.sum = 7), .restart = NOH_TRANSIENT, .shutdown_ms = 123,
 			    .significant = true, .backoff = {.min_ms = 10, .max_ms = 20},
-			    .describe = describe));
+			    .describe = describe, .registered = "known", .drop_mail = true));
 	const struct noh_child *spec;
 
 	noh_check(noh_supervisor_child_spec(supervisor, "a", &spec) == 0);
@@ -160,6 +160,7 @@ Simulated(supervisor_administration, gives_all_fields_of_a_spec)
 	noh_check(spec->restart == NOH_TRANSIENT && spec->shutdown_ms == 123 && spec->significant);
 	noh_check(spec->backoff.min_ms == 10 && spec->backoff.max_ms == 20 &&
 		  spec->backoff.factor == 2);
+	noh_check(!strcmp(spec->registered, "known") && spec->drop_mail);
 	noh_check(spec->describe == describe && !spec->supervisor && !spec->ret_handle);
 }
 

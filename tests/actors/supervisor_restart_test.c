@@ -127,6 +127,49 @@ Simulated(supervisor_restart, after_a_poison_message_happens_once)
 	expect_heard(inbox, "start a, stop a failed, start a");
 }
 
+Simulated(supervisor_restart, begins_with_an_empty_mailbox_if_mail_is_to_be_dropped)
+{
+	noh_actor inbox = noh_test_inbox(), child;
+	noh_supervise((0), WORKER(inbox, "a", .drop_mail = true, .backoff = {.min_ms = 10},
+				  .ret_handle = &child));
+	const struct noh_child_counts *answer;
+
+	noh_send(child, fail, .reason = "told so");
+	noh_send(child, number, .value = 1);
+	noh_test_settle();
+	expect_heard(inbox, "start a, stop a failed");
+	noh_check(noh_dead_letters() == 1);
+
+	// So is what comes while it waits; who asks hears of it at once.
+	noh_send(child, number, .value = 2);
+	noh_check(noh_ask(child, noh_count_children, 1000, &answer) == -ESRCH);
+	noh_check(noh_dead_letters() == 3);
+	noh_test_advance(10);
+	noh_send(child, number, .value = 3);
+	expect_heard(inbox, "start a, sum a 3");
+	noh_check(noh_dead_letters() == 3);
+}
+
+Simulated(supervisor_restart, of_others_drops_the_mail_of_siblings_if_it_is_to_be_dropped)
+{
+	noh_actor inbox = noh_test_inbox(), first, second;
+	noh_supervise((.strategy = NOH_ONE_FOR_ALL),
+		      WORKER(inbox, "a", .drop_mail = true, .ret_handle = &first),
+		      WORKER_WITH(inbox, "b", (.stops_in_ms = 10), .ret_handle = &second));
+	noh_send(second, fail, .reason = "told so");
+	noh_send(first, noh_count_children);
+	noh_test_settle();
+	heard(inbox);
+	noh_kill(first);
+	noh_test_settle();
+	expect_heard(inbox, "slow b");
+	noh_send(first, number, .value = 1);
+	noh_test_advance(10);
+	expect_heard(inbox, "stop b slowly, start a, start b");
+	noh_send(first, number, .value = 5);
+	expect_heard(inbox, "sum a 5");
+}
+
 // ---- strategies
 
 struct three {

@@ -208,6 +208,10 @@ Simulated(supervisor_start, refuses_wrong_specs_with_words_that_say_which)
 		WORKER(inbox, "a", .backoff = {.min_ms = 10, .max_ms = 9}));
 	refused("child 'a': the jitter of its back-off is no share", (0),
 		WORKER(inbox, "a", .backoff = {.min_ms = 10, .jitter = 1.5}));
+	refused("child 'a': the name it is to be registered under is empty or too long", (0),
+		WORKER(inbox, "a", .registered = ""));
+	refused("child 'a': a dynamic supervisor's children cannot all have one name",
+		(.strategy = NOH_DYNAMIC), WORKER(inbox, "a", .registered = "one"));
 	refused("a dynamic supervisor has one child, its template", (.strategy = NOH_DYNAMIC),
 		WORKER(inbox, "a"), WORKER(inbox, "b"));
 	expect_heard(inbox, "");
@@ -292,4 +296,57 @@ Simulated(supervisor_start, takes_a_whole_tree_from_one_table)
 	noh_check(noh_same(child_of(child_of(supervisor, "inner"), "c"), leaf));
 	make_fail(leaf);
 	expect_heard(inbox, "stop c failed, stop b shutdown, start b, start c");
+}
+
+// Looks for a name in its start.
+struct looker {
+	noh_actor to;
+	const char *name;
+};
+
+static void on_looker_start(struct looker *self, const struct noh_start *msg)
+{
+	(void)msg;
+	noh_send(self->to, number, .value = noh_where(self->name).id);
+}
+
+NOH_ACTOR(looker, (noh_start, on_looker_start));
+
+Simulated(supervisor_start, registers_a_child_before_it_and_its_siblings_start)
+{
+	noh_actor inbox = noh_test_inbox(), first, second;
+	noh_actor supervisor =
+		noh_supervise((0),
+			      NOH_CHILD(looker, (.to = inbox, .name = "first"), .id = "a",
+					.registered = "first", .ret_handle = &first),
+			      NOH_CHILD(looker, (.to = inbox, .name = "first"), .id = "b",
+					.registered = "second", .ret_handle = &second));
+	noh_check(noh_test_sent(inbox, number, .value = first.id));
+	noh_check(noh_test_sent(inbox, number, .value = first.id));
+	noh_check(noh_same(noh_where("second"), second));
+
+	// The name stays over a restart, and goes on to whoever is started in the place later.
+	noh_kill(first);
+	noh_test_settle();
+	noh_check(noh_same(noh_where("first"), first));
+	noh_check(noh_supervisor_terminate_child(supervisor, "a") == 0);
+	noh_check(noh_same(noh_where("first"), NOH_NOBODY));
+	noh_actor next;
+	noh_check(noh_supervisor_restart_child(supervisor, "a", &next) == 0);
+	noh_check(!noh_same(next, first) && noh_same(noh_where("first"), next));
+}
+
+Simulated(supervisor_start, fails_for_a_name_that_is_anothers)
+{
+	noh_actor inbox = noh_test_inbox(), supervisor;
+	noh_register("taken", noh_self());
+	struct captured captured = captured_begin();
+	int err = noh_supervisor_start(&supervisor, (0), WORKER(inbox, "a"),
+				       WORKER(inbox, "b", .registered = "taken"));
+	char *text = captured_end(captured);
+
+	noh_check(err == -ECANCELED);
+	noh_check(strstr(text, "child 'b' did not start: another is registered as 'taken'"));
+	free(text);
+	noh_check(noh_same(noh_where("taken"), noh_self()));
 }
