@@ -97,13 +97,22 @@ static void append_mail(struct text *text, const struct slot *slot)
 			return;
 }
 
-// Nobody above it can be gone before it is; what they are called is only read for people.
+// Nobody above it can be gone before it is, and what it is called it was before it had children.
+static void ancestor_name(uint64_t actor, char *buffer, size_t size)
+{
+	const struct slot *slot = &slot_table[handle_index(actor)];
+	if (slot->named)
+		snprintf(buffer, size, "%s@%u", slot->extras->name, handle_index(actor));
+	else
+		actor_name((noh_actor){actor}, buffer, size);
+}
+
 static void append_ancestors(struct text *text, const struct slot *slot)
 {
 	uint64_t parent = slot->parent;
 	for (int i = 0; parent && i < ANCESTORS_MOST; i++) {
 		char name[96];
-		actor_name((noh_actor){parent}, name, sizeof(name));
+		ancestor_name(parent, name, sizeof(name));
 		append(text, "%s%s", i ? "," : " parents=", name);
 		parent = ck_pr_load_64(&slot_table[handle_index(parent)].parent);
 	}

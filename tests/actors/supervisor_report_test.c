@@ -32,7 +32,7 @@ Simulated(supervisor_report, tells_child_reason_message_queue_parents_and_state_
 	noh_check(strstr(text, " child=worker@") && strstr(text, " id=\"a\""));
 	noh_check(
 		strstr(text, " during=run ended=failed code=0 reason=\"told so\" action=restart"));
-	noh_check(strstr(text, " message=fail queued=number,number parents=supervisor@"));
+	noh_check(strstr(text, " message=fail queued=number,number parents=top@"));
 	noh_check(strstr(text, ",root@") && strstr(text, " state=\"sum 3\""));
 	free(text);
 }
