@@ -2,7 +2,7 @@
 # Checks the models of this folder with Spin: each as it stands, in several sizes, and each with one
 # planted fault at a time, which must be found. One line a run; fails if any of them does.
 #
-#   tests/models/run.sh          about a minute on two cores
+#   tests/models/run.sh          half a minute on two cores
 #   NOH_LONG=1 ...               larger sizes too: some minutes and 8 GB
 #
 # The trail of a model that fails is left in $NOH_TRAILS (default: the folder build/models).
@@ -26,13 +26,15 @@ search_lives="-l -f"
 
 check() { # number, what is expected, model, how, definitions
   local number=$1 expected=$2 model=$3 how=$4 definitions=${*:5}
-  local folder=$work/$number compile=compile_$how search=search_$how found
+  local folder=$work/$number compile=compile_$how search=search_$how optimise=-O2 found
+  # A fault is found sooner than the compiler could make the search fast.
+  [ "$expected" = passes ] || optimise=-O0
   mkdir "$folder"
   cp "$model.pml" "$folder"
   (
     cd "$folder" || exit
     spin -a $definitions "$model.pml" &&
-      "${CC:-gcc}" -O2 -w -DCOLLAPSE -DMEMLIM=7000 ${!compile} -o pan pan.c &&
+      "${CC:-gcc}" $optimise -w -DCOLLAPSE -DMEMLIM=7000 ${!compile} -o pan pan.c &&
       ./pan ${!search} -m1000000 -w24
   ) >"$folder/log" 2>&1
 
