@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "runtime/simulation.h"
+#include "runtime/throttle.h"
 #include "runtime/wake.h"
 #include "runtime/watchdog.h"
 #include "runtime/worker.h"
@@ -33,13 +34,10 @@
 enum {
 	WORTH_WAKING_NS = 200 * 1000,
 	BUSY_NS = 1000 * 1000,
-	NEXT_MOST = 3,     // runs of the next slot in a row while the ring waits
-	NEXT_ALONE = 32,   // the same while it is empty
-	INJECT_EVERY = 16, // looks at the queues between those at the inject queue first
-	THROTTLE_LEAST_US = 2,
-	THROTTLE_STEPS = 8,        // doublings: to about 0.5 ms
-	THROTTLE_FORGET_US = 4000, // after which they begin anew
-	SPIN_NS = 20 * 1000,       // a throttled actor due within this is waited for awake
+	NEXT_MOST = 3,       // runs of the next slot in a row while the ring waits
+	NEXT_ALONE = 32,     // the same while it is empty
+	INJECT_EVERY = 16,   // looks at the queues between those at the inject queue first
+	SPIN_NS = 20 * 1000, // a throttled actor due within this is waited for awake
 };
 
 // ---- when to wake another
@@ -163,26 +161,12 @@ void schedule(struct slot *slot)
 		push_ring(worker, displaced);
 }
 
-static void throttle(struct worker *worker, struct slot *slot)
-{
-	// Served when nothing else is, when the receiver has caught up, or when the time is over.
-	// The time doubles while the receiver stays overloaded.
-	uint32_t now_us = (uint32_t)(worker->now_ns / 1000);
-	if (now_us - slot->resume_us > THROTTLE_FORGET_US)
-		slot->throttle_step = 0; // that was another time
-	uint32_t step =
-		slot->throttle_step < THROTTLE_STEPS ? slot->throttle_step++ : THROTTLE_STEPS;
-	slot->throttled_by = slot_index(worker->throttled_by);
-	slot->resume_us = now_us + (THROTTLE_LEAST_US << step);
-	slot_list_push(&worker->throttled, slot);
-}
-
 void reschedule(struct worker *worker, struct slot *slot)
 {
 	if (worker->runtime->simulation) {
 		simulation_add(worker->runtime, slot);
 	} else if (worker->throttle) {
-		throttle(worker, slot);
+		throttle_add(worker, slot);
 	} else if (slot->home != ANY_WORKER) {
 		slot_list_push(&worker->home_local, slot);
 	} else if (worker->overflowed_by == slot) {
@@ -197,19 +181,6 @@ void reschedule(struct worker *worker, struct slot *slot)
 }
 
 // ---- finding work
-
-static bool is_due(struct worker *worker, const struct slot *slot)
-{
-	return !ck_pr_load_8(&slot_table[slot->throttled_by].overloaded) ||
-	       (int32_t)((uint32_t)(worker->now_ns / 1000) - slot->resume_us) >= 0 ||
-	       ck_pr_load_32(&worker->runtime->ended);
-}
-
-static struct slot *take_throttled(struct worker *worker)
-{
-	struct slot *slot = worker->throttled.first;
-	return slot && is_due(worker, slot) ? slot_list_take(&worker->throttled) : NULL;
-}
 
 static struct slot *take_next(struct worker *worker)
 {
@@ -271,7 +242,7 @@ static struct slot *take_own(struct worker *worker)
 	// cannot keep it waiting for ever.
 	if (++worker->tick % INJECT_EVERY == 0 && (slot = take_injected(worker)))
 		return slot;
-	if (worker->tick % INJECT_EVERY == 1 && (slot = take_throttled(worker)))
+	if (worker->tick % INJECT_EVERY == 1 && (slot = throttle_take(worker)))
 		return slot;
 	if (worker->tick % 2 == 0 && (slot = take_home(worker)))
 		return slot;
@@ -286,7 +257,7 @@ static struct slot *take_own(struct worker *worker)
 	if ((slot = take_next(worker)) || (slot = take_home(worker)) ||
 	    (slot = take_injected(worker)))
 		return slot;
-	return take_throttled(worker);
+	return throttle_take(worker);
 }
 
 static struct slot *steal_next(struct worker *from)
@@ -413,17 +384,6 @@ static bool clear_idle(struct worker *worker)
 	return wake_claim(worker->runtime, worker->index);
 }
 
-// Until when this worker may sleep for the sake of the actors that it throttles. Not above now:
-// look again at once.
-static uint64_t throttled_until(struct worker *worker)
-{
-	if (!worker->throttled.first)
-		return UINT64_MAX;
-	int32_t us =
-		(int32_t)(worker->throttled.first->resume_us - (uint32_t)(worker->now_ns / 1000));
-	return us > 0 ? worker->now_ns + (uint64_t)us * 1000 : worker->now_ns;
-}
-
 static void poll_without_waiting(struct worker *worker)
 {
 	struct reactor *reactor = worker->reactor;
@@ -444,7 +404,7 @@ void park(struct worker *worker)
 	struct reactor *reactor = worker->reactor;
 
 	ck_pr_store_64(&worker->now_ns, runtime_now_ns(runtime));
-	uint64_t until = throttled_until(worker);
+	uint64_t until = throttle_until(worker);
 	if (until != UINT64_MAX && until < worker->now_ns + SPIN_NS) {
 		// Sleeping would cost more than it is worth.
 		for (int i = 0; i < 16; i++)
