@@ -31,7 +31,6 @@ static struct slot_list take_all(struct newborns *newborns)
 	// Pairs with newborns_push().
 	struct slot *slot = (struct slot *)exchange((void **)&newborns->newest, NULL);
 
-	ck_pr_store_32(&newborns->count, 0);
 	while (slot) {
 		struct slot *next = under(slot);
 		slot_list_put_back(&oldest_first, slot);
@@ -50,10 +49,13 @@ void newborns_push(struct newborns *newborns, struct slot *slot, struct slot *pa
 		   uint64_t now_ns)
 {
 	newborns->parent = parent;
-	if (newborns->count >= NEWBORNS_MOST)
-		put_off(newborns);
+	newborns->any = true;
 
 	struct slot *newest = (struct slot *)ck_pr_load_ptr(&newborns->newest);
+	if (newest && newborns->count >= NEWBORNS_MOST) {
+		put_off(newborns);
+		newest = NULL;
+	}
 	if (newest) {
 		link_to(slot, newest);
 		if (swap_if((void **)&newborns->newest, newest, slot)) { // pairs with take_all()
@@ -81,7 +83,7 @@ static struct slot *take_oldest(struct newborns *newborns)
 	return oldest;
 }
 
-struct slot *newborns_take(struct newborns *newborns, uint64_t now_ns)
+struct slot *newborns_take_any(struct newborns *newborns, uint64_t now_ns)
 {
 	struct slot *newest = (struct slot *)ck_pr_load_ptr(&newborns->newest);
 
@@ -97,8 +99,9 @@ struct slot *newborns_take(struct newborns *newborns, uint64_t now_ns)
 			return newest;
 		}
 	}
-	ck_pr_store_32(&newborns->count, 0);
-	return shared_queue_take(&newborns->later);
+	newest = shared_queue_take(&newborns->later);
+	newborns->any = newest != NULL;
+	return newest;
 }
 
 struct slot *newborns_steal(struct newborns *from, struct ring *into, struct shared_queue *inject)

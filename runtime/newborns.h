@@ -22,9 +22,11 @@ enum { NEWBORNS_MOST = 512 };
 
 struct newborns {
 	_Alignas(CACHE_LINE) struct slot *newest; // the others through queue_next
-	uint32_t count; // about; written by the worker, and by thieves to 0; read by anyone
+	uint32_t count; // of the stack, if there is one; written by the worker
 
 	// The worker's.
+	bool any;              // false: there is nobody, neither here nor in the queue
+	bool rest;             // the worker has just taken one: it is the others' turn
 	struct slot *parent;   // of the newest
 	uint64_t old_since_ns; // when somebody old had to go first, or there was none
 
@@ -37,7 +39,8 @@ void newborns_finish(struct newborns *newborns);
 /* Anybody; a guess. */
 static inline uint32_t newborns_count(const struct newborns *newborns)
 {
-	return ck_pr_load_32(&newborns->count) + shared_queue_count(&newborns->later);
+	uint32_t count = ck_pr_load_ptr(&newborns->newest) ? ck_pr_load_32(&newborns->count) : 0;
+	return count + shared_queue_count(&newborns->later);
 }
 
 /* The worker. Spawned by `parent`, in its turn; NULL: by nobody. */
@@ -51,12 +54,22 @@ static inline bool newborns_keep_parent(struct newborns *newborns, struct slot *
 	if (newborns->parent != slot)
 		return false;
 	newborns->parent = NULL;
+	newborns->any = true;
 	shared_queue_push(&newborns->later, slot);
 	return true;
 }
 
-/* The worker. Who begins, or goes on, next; or NULL. */
-struct slot *newborns_take(struct newborns *newborns, uint64_t now_ns);
+/* The worker, if there are any. Who begins, or goes on, next; or NULL. */
+struct slot *newborns_take_any(struct newborns *newborns, uint64_t now_ns);
+
+/* The same; but not twice in a row if `by_turns`. */
+static inline struct slot *newborns_take(struct newborns *newborns, uint64_t now_ns, bool by_turns)
+{
+	if (__builtin_expect(!newborns->any, 1))
+		return NULL;
+	newborns->rest = by_turns && !newborns->rest;
+	return newborns->rest || !by_turns ? newborns_take_any(newborns, now_ns) : NULL;
+}
 
 /* Another worker, the owner of `into`, which is empty. Moves half of what there is; returns one of
  * it, not in `into`, or NULL. The other half of a stack, and what finds no room, goes to `inject`:

@@ -70,9 +70,9 @@ struct slot_list {
 
 static inline void slot_list_push(struct slot_list *list, struct slot *slot)
 {
-	slot->queue_next = 0;
+	ck_pr_store_32(&slot->queue_next, 0);
 	if (list->first)
-		list->last->queue_next = slot_index(slot);
+		ck_pr_store_32(&list->last->queue_next, slot_index(slot));
 	else
 		list->first = slot;
 	list->last = slot;
@@ -82,11 +82,24 @@ static inline void slot_list_push(struct slot_list *list, struct slot *slot)
 // For what has just been taken and finds no place.
 static inline void slot_list_put_back(struct slot_list *list, struct slot *slot)
 {
-	slot->queue_next = list->first ? slot_index(list->first) : 0;
+	ck_pr_store_32(&slot->queue_next, list->first ? slot_index(list->first) : 0);
 	if (!list->first)
 		list->last = slot;
 	list->first = slot;
 	ck_pr_store_32(&list->count, list->count + 1);
+}
+
+// All of another list, behind its own. The other one is not to be used any more.
+static inline void slot_list_append(struct slot_list *list, const struct slot_list *other)
+{
+	if (!other->first)
+		return;
+	if (list->first)
+		ck_pr_store_32(&list->last->queue_next, slot_index(other->first));
+	else
+		list->first = other->first;
+	list->last = other->last;
+	ck_pr_store_32(&list->count, list->count + other->count);
 }
 
 static inline struct slot *slot_list_take(struct slot_list *list)
@@ -109,6 +122,13 @@ static inline void shared_queue_push(struct shared_queue *queue, struct slot *sl
 {
 	pthread_mutex_lock(&queue->lock);
 	slot_list_push(&queue->list, slot);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+static inline void shared_queue_append(struct shared_queue *queue, const struct slot_list *list)
+{
+	pthread_mutex_lock(&queue->lock);
+	slot_list_append(&queue->list, list);
 	pthread_mutex_unlock(&queue->lock);
 }
 

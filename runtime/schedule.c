@@ -45,7 +45,8 @@ enum {
 // Anybody. Whether the ring of a worker holds so much that others should share it.
 static bool is_worth_sharing(const struct worker *worker, uint64_t now_ns)
 {
-	uint64_t waiting = ring_count(&worker->ring), since = ck_pr_load_64(&worker->busy_since_ns);
+	uint64_t waiting = ring_count(&worker->ring) + newborns_count(&worker->newborns);
+	uint64_t since = ck_pr_load_64(&worker->busy_since_ns);
 	return waiting && (waiting * ck_pr_load_64(&worker->turn_ns) > WORTH_WAKING_NS ||
 			   (since && now_ns > since + BUSY_NS));
 }
@@ -161,6 +162,18 @@ void schedule(struct slot *slot)
 		push_ring(worker, displaced);
 }
 
+void schedule_newborn(struct slot *slot)
+{
+	struct worker *worker = this_worker;
+	if (!worker || ck_pr_load_ptr(&slot->runtime) != worker->runs_at_once ||
+	    slot->home != ANY_WORKER) {
+		schedule(slot);
+		return;
+	}
+	newborns_push(&worker->newborns, slot, worker->running, worker->now_ns);
+	maybe_wake_one(worker);
+}
+
 void reschedule(struct worker *worker, struct slot *slot)
 {
 	if (worker->runtime->simulation) {
@@ -176,7 +189,8 @@ void reschedule(struct worker *worker, struct slot *slot)
 		maybe_wake_one(worker);
 	} else {
 		slot->throttle_step = 0;
-		push_ring(worker, slot);
+		if (!newborns_keep_parent(&worker->newborns, slot))
+			push_ring(worker, slot);
 	}
 }
 
@@ -249,7 +263,9 @@ static struct slot *take_own(struct worker *worker)
 
 	// The next slot has been used so often that the ring would starve, or is empty.
 	worker->next_runs = NEXT_MOST;
-	if ((slot = ring_take(&worker->ring)))
+	if ((slot = newborns_take(&worker->newborns, worker->now_ns, true)) ||
+	    (slot = ring_take(&worker->ring)) ||
+	    (slot = newborns_take(&worker->newborns, worker->now_ns, false)))
 		return slot;
 	worker->next_runs = NEXT_ALONE; // nobody waits in the ring
 
@@ -284,9 +300,10 @@ static struct slot *steal(struct worker *worker)
 		// A worker that is getting on with it will most likely run its next actor at once;
 		// a stuck one's is taken.
 		bool stuck = is_worker_stuck(from, now_ns);
-		struct slot *slot = stuck || is_worth_sharing(from, now_ns)
-					    ? ring_steal(&from->ring, &worker->ring)
-					    : NULL;
+		bool worth = stuck || is_worth_sharing(from, now_ns);
+		struct slot *slot = worth ? ring_steal(&from->ring, &worker->ring) : NULL;
+		if (!slot && worth)
+			slot = newborns_steal(&from->newborns, &worker->ring, &runtime->inject);
 		if (!slot && stuck)
 			slot = steal_next(from);
 		if (slot) {
@@ -327,7 +344,7 @@ static bool is_work_to_share(struct worker *worker)
 	for (uint32_t i = 0; i < runtime->worker_count; i++)
 		if (is_worth_sharing(runtime->workers[i], worker->now_ns))
 			return true;
-	return ring_count(&worker->ring);
+	return ring_count(&worker->ring) || newborns_count(&worker->newborns);
 }
 
 struct slot *find_work(struct worker *worker)

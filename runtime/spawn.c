@@ -106,7 +106,8 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 	}
 	if (trace_on)
 		trace_spawn(envelope->sender, handle, type, options ? options->name : NULL);
-	post(slot, envelope);
+	if (mailbox_push(&slot->in, envelope) && (!worker || !runs_next(worker, slot)))
+		schedule_newborn(slot);
 	return (noh_actor){handle};
 }
 

@@ -81,6 +81,7 @@ int worker_create(struct noh_runtime *runtime, uint32_t index, struct worker **r
 	worker->runs_at_once = runtime->simulation ? NULL : runtime;
 	worker->born_with = runtime->simulation ? SLOT_NOTED : 0;
 	pthread_mutex_init(&worker->home.lock, NULL);
+	newborns_init(&worker->newborns);
 	random_init(&worker->random, runtime->seed + index);
 	stack_caches_init(&worker->stacks, &runtime->stacks);
 	int err = runtime->seams->reactor_create(worker, &worker->reactor);
@@ -101,6 +102,7 @@ void worker_destroy(struct worker *worker)
 	slot_flush(&worker->slots);
 	scratch_finish(&worker->scratch);
 	pthread_mutex_destroy(&worker->home.lock);
+	newborns_finish(&worker->newborns);
 	free(worker);
 }
 

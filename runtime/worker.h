@@ -9,6 +9,7 @@
 
 #include "runtime/context.h"
 #include "runtime/extras.h"
+#include "runtime/newborns.h"
 #include "runtime/queue.h"
 #include "runtime/random.h"
 #include "runtime/runtime.h"
@@ -93,6 +94,7 @@ struct worker {
 	// Shared: whoever wakes or steals.
 	_Alignas(CACHE_LINE) void *next; // the actor woken last; put by the owner, taken by anyone
 	struct ring ring;
+	struct newborns newborns;
 	struct shared_queue home;             // pinned actors woken from elsewhere
 	_Alignas(CACHE_LINE) uint32_t parked; // for the watchdog
 };
@@ -127,6 +129,8 @@ void worker_run(struct worker *worker);
 
 /* Any thread. The mailbox of the slot said that it was idle: makes somebody run it. */
 void schedule(struct slot *slot);
+/* The same for one that has just been spawned. */
+void schedule_newborn(struct slot *slot);
 /* The worker's own thread: puts a slot that has just had its turn back into the queue. */
 void reschedule(struct worker *worker, struct slot *slot);
 /* The worker's own thread. The actor woken last, or else the pinned one, if it is its turn. */
