@@ -137,24 +137,36 @@ static bool add_worker(struct noh_pool_router *self)
 	return true;
 }
 
+// A life that fails before it gets to the stop takes that along; the next one is told again.
+static void tell_to_leave(noh_actor worker)
+{
+	noh_monitor(worker, false);
+	noh_stop(worker);
+}
+
 // The last ones handle what they have, and end.
 static void resize(struct noh_pool_router *self, uint64_t wanted)
 {
 	while (self->count < wanted && add_worker(self)) {
 	}
 	while (self->count > wanted) {
-		noh_stop(self->workers[--self->count].actor);
+		tell_to_leave(self->workers[--self->count].actor);
 		self->leaving++;
 	}
 }
 
-static void on_worker_gone(struct noh_pool_router *self, const struct noh_down *msg)
+static void on_worker_down(struct noh_pool_router *self, const struct noh_down *msg)
 {
 	size_t i = 0, all = self->count + self->leaving;
 	while (i < all && !noh_same(self->workers[i].actor, msg->who))
 		i++;
 	if (i == all)
 		return;
+	if (msg->restarting) {
+		if (i >= self->count)
+			tell_to_leave(msg->who);
+		return;
+	}
 
 	noh_stop(self->workers[i].supervisor);
 	progress_drop(self->workers[i].progress);
@@ -287,7 +299,7 @@ static void run_pool(struct noh_pool_router *self)
 		if (to || noh_as(in, noh_pool_list))
 			reply_workers(self);
 		else if (noh_as(in, noh_down))
-			on_worker_gone(self, noh_as(in, noh_down));
+			on_worker_down(self, noh_as(in, noh_down));
 		else
 			pass_on(self, in);
 	}

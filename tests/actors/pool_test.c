@@ -280,6 +280,27 @@ Simulated(pool, lets_those_that_are_too_many_finish)
 	noh_check(noh_pool_resize(pool, 6) == 0 && list(pool, workers) == 6);
 }
 
+Simulated(pool, is_left_by_those_that_are_too_many_though_they_crash)
+{
+	noh_actor inbox = noh_test_inbox(), workers[MOST];
+	noh_actor pool = noh_pool_start((.workers = 2, .max_restarts = 5),
+					NOH_CHILD(clerk, (.tells = inbox)));
+	list(pool, workers);
+	noh_monitor(workers[1], true);
+	noh_send(workers[1], crash);
+	noh_send(workers[1], serve, .number = 1);
+	noh_send(workers[1], crash);
+	noh_send(workers[1], serve, .number = 2);
+
+	noh_check(noh_pool_resize(pool, 1) == 0);
+
+	const struct noh_down *down = noh_as(noh_receive(1000, noh_down), noh_down);
+	noh_check(down && noh_same(down->who, workers[1]) && down->why == NOH_WHY_NORMAL);
+	noh_check(noh_test_take(inbox, served)->number == 1);
+	noh_check(noh_test_take(inbox, served)->number == 2);
+	noh_check(noh_pool_workers(pool, NULL, 0) == 1);
+}
+
 Simulated(pool, ends_with_its_last_worker_and_its_workers_with_it)
 {
 	noh_actor workers[MOST];
