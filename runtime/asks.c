@@ -247,7 +247,8 @@ void asks_drop(struct worker *worker, struct slot *slot)
 	while (extras->taken.count) {
 		struct taken_request *taken = &extras->taken.at[--extras->taken.count];
 		post_answer_error(taken->asker, taken->ask, -ECONNRESET,
-				  "ended before it answered");
+				  extras->ending.reason ? extras->ending.reason
+							: "ended before it answered");
 	}
 }
 

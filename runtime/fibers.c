@@ -184,11 +184,15 @@ void fiber_give_back_lent(struct fiber *fiber)
 		scratch_clear(&fiber->scratch);
 }
 
+// Called while the life ends: who asked hears why.
 static void answer_that_it_ended(struct envelope *request)
 {
+	const char *reason = worker_here()->ending.reason;
+
 	if (post_kind(request) != POST_MESSAGE || !request->ask)
 		return;
-	post_answer_error(request->sender, request->ask, -ECONNRESET, "ended before it answered");
+	post_answer_error(request->sender, request->ask, -ECONNRESET,
+			  reason ? reason : "ended before it answered");
 	request->ask = 0;
 }
 

@@ -205,6 +205,51 @@ Simulated(ask_failure, of_a_fiber_with_the_request_in_hand_is_heard_at_once)
 	}
 }
 
+// Takes requests, and fails with one it has taken.
+static void why_of(noh_actor who, enum where where, const char *expected)
+{
+	const struct served *answer;
+	int err = noh_ask(who, serve, 1000, &answer, .where = where);
+	if (err != -ECONNRESET || strcmp(noh_ask_text(), expected))
+		noh_fail("%d: %s", err, noh_ask_text());
+}
+
+struct frail {
+	bool takes;
+};
+NOH_MESSAGE(die);
+
+static void on_frail_serve(struct frail *self, const struct serve *msg)
+{
+	(void)msg;
+	if (!self->takes)
+		noh_fail("with it in hand");
+	noh_reply_later();
+	noh_after(10, die);
+}
+
+static void on_frail_die(struct frail *self, const struct die *msg)
+{
+	(void)self;
+	(void)msg;
+	noh_fail("with it taken");
+}
+
+NOH_ACTOR(frail, (serve, on_frail_serve), (die, on_frail_die));
+
+Simulated(ask_failure, of_the_asked_says_why_wherever_the_request_is)
+{
+	noh_actor handler, taker;
+	noh_supervise((.max_restarts = 10),
+		      NOH_CHILD(frail, (.takes = false), .ret_handle = &handler),
+		      NOH_CHILD(frail, (.takes = true), .id = "taker", .ret_handle = &taker));
+	why_of(handler, WAITING, "with it in hand");
+	why_of(taker, WAITING, "with it taken");
+	why_of(noh_spawn_with(teller, (.detached = true), .how = FAIL), WAITING, "told to");
+	why_of(noh_spawn_with(teller, (.detached = true), .how = END_BADLY), WAITING, "told to");
+	why_of(noh_spawn_with(teller, (.detached = true), .how = END), WAITING, "told to");
+}
+
 // ---- places that are kept
 
 Simulated(ask_failure, before_a_restart_is_heard_but_not_of_what_was_not_in_hand)
