@@ -243,16 +243,34 @@ int noh_machine_check(const struct noh_machine *machine, char *ret_problem, size
 
 // ---- showing it
 
+// Between quotes of a graph.
+static void print_quoted(FILE *to, const char *text)
+{
+	for (; *text; text++)
+		fprintf(to, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+}
+
+static void print_arrow(FILE *to, const char *from, const char *target)
+{
+	fputs("\t\"", to);
+	print_quoted(to, from);
+	fputs("\" -> \"", to);
+	print_quoted(to, target);
+	fputs("\" [label=\"", to);
+}
+
 static void print_edge(const struct noh_machine *machine, FILE *to, uint32_t from,
 		       const struct noh_transition *it)
 {
 	const struct noh_state *states = machine->states;
 	uint32_t target = it->to ? it->to : from;
 
-	fprintf(to, "\t\"%s\" -> \"%s\" [label=\"%s", states[from].name, states[target].name,
-		it->on->name);
-	if (it->label)
-		fprintf(to, "\\n%s", it->label);
+	print_arrow(to, states[from].name, states[target].name);
+	fputs(it->on->name, to);
+	if (it->label) {
+		fputs("\\n", to);
+		print_quoted(to, it->label);
+	}
 	fprintf(to, "%s\"%s];\n", it->postpone ? "\\n(postponed)" : "",
 		it->to ? "" : ", style=dashed");
 }
@@ -273,15 +291,17 @@ void noh_machine_dot(const struct noh_machine *machine, FILE *to)
 {
 	const struct noh_state *states = machine->states;
 
-	fprintf(to, "digraph %s {\n\tstart [shape=point];\n\tstart -> \"%s\";\n", machine->name,
-		states[1].name);
+	fprintf(to, "digraph %s {\n\tstart [shape=point];\n\tstart -> \"", machine->name);
+	print_quoted(to, states[1].name);
+	fputs("\";\n", to);
 	for (uint32_t i = 1; i < machine->state_count; i++) {
-		fprintf(to, "\t\"%s\" [shape=%s];\n", states[i].name,
-			states[i].ends ? "doublecircle" : "box");
-		if (states[i].after_ms)
-			fprintf(to, "\t\"%s\" -> \"%s\" [label=\"after %lld ms\"];\n",
-				states[i].name, states[states[i].then].name,
-				(long long)states[i].after_ms);
+		fputs("\t\"", to);
+		print_quoted(to, states[i].name);
+		fprintf(to, "\" [shape=%s];\n", states[i].ends ? "doublecircle" : "box");
+		if (states[i].after_ms) {
+			print_arrow(to, states[i].name, states[states[i].then].name);
+			fprintf(to, "after %lld ms\"];\n", (long long)states[i].after_ms);
+		}
 	}
 	for (size_t i = 0; i < machine->transition_count; i++) {
 		const struct noh_transition *it = &machine->transitions[i];
