@@ -38,10 +38,11 @@ int noh_postpone(void);
 /* Lets the messages kept by noh_postpone() come again, next, in their order. Handlers. */
 void noh_replay(void);
 
-/* Sends the running actor noh_idle when nothing has been sent to it for `ms` milliseconds, and
- * again after the next such time, once for each. What it sends itself, its timers' ticks among it,
- * and noh_idle are nothing. Handlers; a fiber gives noh_receive() a limit. A message costs a look
- * at the clock, and moves no timer. 0 ends it, and so does the end of the life. */
+/* Sends the running actor noh_idle when nothing has been sent to it for `ms` milliseconds: once,
+ * and again only when something has been sent and such a time has passed anew. What it sends
+ * itself, its timers' ticks among it, and noh_idle are nothing. Handlers; a fiber gives
+ * noh_receive() a limit. A message costs a look at the clock, and moves no timer. 0 ends it, and so
+ * does the end of the life. */
 void noh_idle_after(int64_t ms);
 
 /* Nobody has sent anything for the time that noh_idle_after() set. */
