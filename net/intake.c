@@ -11,8 +11,7 @@ uint8_t *intake_space(struct intake *intake, uint32_t size, size_t *ret_room)
 			buffer_release(buffer);
 		buffer = intake->buffer = buffer_create(size > INTAKE_BYTES ? size : INTAKE_BYTES);
 	}
-	size_t room = buffer_room(buffer);
-	*ret_room = room < size ? room : size;
+	*ret_room = buffer_room(buffer);
 	return buffer_data(buffer);
 }
 

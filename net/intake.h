@@ -9,7 +9,7 @@
 #include "mailbox/bytes.h"
 
 enum {
-	READ_LEAST = 2048,        // the space of a connection's first read
+	READ_LEAST = 2048,        // the space that a first read has at least
 	READ_MOST = 64 * 1024,    // what it grows to while reads come back full
 	INTAKE_BYTES = 16 * 1024, // of one buffer, if no larger read is wanted
 	READ_COPIED = 512,        // who wants to keep so little makes a copy of it
@@ -19,7 +19,8 @@ struct intake {
 	struct noh_buffer *buffer; // NULL until the first read
 };
 
-/* Space for a read of at least READ_LEAST bytes, at most `size`; good until intake_take(). */
+/* Space for a read of at least `size` bytes; good until intake_take(). All room of the buffer is
+ * offered: what is read at once saves work to whoever reads it. */
 uint8_t *intake_space(struct intake *intake, uint32_t size, size_t *ret_room);
 
 /* Cuts off what was read into the space: a slice that is borrowed until the next call of either.
