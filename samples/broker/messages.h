@@ -2,6 +2,9 @@
  *
  *	client -> connection -publish-> router -deliver-> session -write-> connection -> client
  *
+ * and several at QoS 0 on one topic, which need nothing but to be passed on, take that way
+ *together.
+ *
  * A connection lives as long as its socket; a session is what the broker keeps of a client, and may
  * outlive its connections; the directory knows which session is whose; a router has all messages
  * of its share of the topics. */
@@ -32,8 +35,12 @@ NOH_MESSAGE(unavailable);
 NOH_MESSAGE(publish, (bytes, body), (flag, has_id), (flag, retain), (flag, repeated), (u64, qos),
 	    (u64, ticket));
 
+/* Connection to router: see burst.h for the packets. */
+NOH_MESSAGE(publish_burst, (bytes, packets), (u64, count));
+
 /* Router to session: `qos` is the lower one of publisher and subscription. */
 NOH_MESSAGE(deliver, (bytes, body), (flag, has_id), (flag, retain), (u64, qos));
+NOH_MESSAGE(deliver_burst, (bytes, packets), (u64, count));
 
 /* Router to connection: what was asked with this ticket is done; of a publish, every session with
  * a matching subscription has it. `refused`: a session may not have so many subscriptions. */

@@ -12,37 +12,42 @@
 
 enum { SMALLEST_ROOM = 8, IDS = 65535 };
 
-static struct outbox_message *place_at(const struct outbox_ring *ring, uint32_t index)
+static struct outbox_message *place_at(struct outbox_ring *ring, uint32_t index)
 {
 	return &ring->at[(ring->first + index) & (ring->room - 1)];
 }
 
-static void fit(struct outbox_ring *ring, uint32_t room)
+static void fit(struct outbox_ring **ring, uint32_t room)
 {
-	struct outbox_message *at = resized(NULL, room, sizeof(*at));
+	struct outbox_ring *old = *ring;
+	struct outbox_ring *fitting =
+		resized(NULL, 1, sizeof(*fitting) + room * sizeof(fitting->at[0]));
 
-	for (uint32_t i = 0; i < ring->count; i++)
-		at[i] = *place_at(ring, i);
-	free(ring->at);
-	*ring = (struct outbox_ring){.at = at, .room = room, .count = ring->count};
+	*fitting = (struct outbox_ring){.room = room, .count = outbox_count(old)};
+	for (uint32_t i = 0; i < fitting->count; i++)
+		fitting->at[i] = *place_at(old, i);
+	free(old);
+	*ring = fitting;
 }
 
-static void append(struct outbox_ring *ring, const struct outbox_message *message)
+static void append(struct outbox_ring **ring, const struct outbox_message *message)
 {
-	if (ring->count == ring->room)
-		fit(ring, ring->room ? ring->room * 2 : SMALLEST_ROOM);
-	*place_at(ring, ring->count++) = *message;
+	if (!*ring || (*ring)->count == (*ring)->room)
+		fit(ring, *ring ? (*ring)->room * 2 : SMALLEST_ROOM);
+	*place_at(*ring, (*ring)->count++) = *message;
 }
 
-static void drop_first(struct outbox_ring *ring)
+static void drop_first(struct outbox_ring **ring)
 {
-	ring->first = (ring->first + 1) & (ring->room - 1);
-	ring->count--;
-	if (!ring->count) {
-		free(ring->at);
-		*ring = (struct outbox_ring){0};
-	} else if (ring->room > 8 * SMALLEST_ROOM && ring->count < ring->room / 8) {
-		fit(ring, ring->room / 4);
+	struct outbox_ring *full = *ring;
+
+	full->first = (full->first + 1) & (full->room - 1);
+	full->count--;
+	if (!full->count) {
+		free(full);
+		*ring = NULL;
+	} else if (full->room > 8 * SMALLEST_ROOM && full->count < full->room / 8) {
+		fit(ring, full->room / 4);
 	}
 }
 
@@ -64,27 +69,42 @@ static uint16_t id_after(uint16_t id)
 void outbox_sent(struct outbox *outbox)
 {
 	for (; outbox->handed; outbox->handed--) {
-		drop_body(outbox, place_at(&outbox->waiting, 0));
+		struct outbox_message *message = place_at(outbox->waiting, 0);
+		outbox->more -= message->burst ? message->burst - 1u : 0;
+		drop_body(outbox, message);
 		drop_first(&outbox->waiting);
 	}
+}
+
+struct outbox_room outbox_room(const struct outbox *outbox, const struct outbox_limits *limits)
+{
+	uint32_t messages =
+		outbox_count(outbox->waiting) + outbox_count(outbox->in_flight) + outbox->more;
+
+	if (messages >= limits->messages || outbox->bytes >= limits->bytes)
+		return (struct outbox_room){0};
+	return (struct outbox_room){limits->messages - messages, limits->bytes - outbox->bytes};
 }
 
 bool outbox_add(struct outbox *outbox, const struct outbox_limits *limits,
 		const struct outbox_message *message)
 {
+	uint32_t count = message->burst ? message->burst : 1;
+
 	outbox_sent(outbox);
-	if (outbox->waiting.count + outbox->in_flight.count >= limits->messages ||
-	    outbox->bytes + message->body.size > limits->bytes)
+	struct outbox_room room = outbox_room(outbox, limits);
+	if (count > room.messages || message->body.size > room.bytes)
 		return false;
 	append(&outbox->waiting, message);
 	outbox->bytes += message->body.size;
+	outbox->more += count - 1;
 	return true;
 }
 
 static struct outbox_message *send_again(struct outbox *outbox)
 {
-	while (outbox->sent < outbox->in_flight.count) {
-		struct outbox_message *message = place_at(&outbox->in_flight, outbox->sent++);
+	while (outbox->sent < outbox_count(outbox->in_flight)) {
+		struct outbox_message *message = place_at(outbox->in_flight, outbox->sent++);
 		if (message->stage != OUTBOX_DONE)
 			return message;
 	}
@@ -95,38 +115,39 @@ const struct outbox_message *outbox_next(struct outbox *outbox, const struct out
 {
 	struct outbox_message *message = send_again(outbox);
 
-	if (message || outbox->handed == outbox->waiting.count)
+	if (message || outbox->handed == outbox_count(outbox->waiting))
 		return message;
 
-	message = place_at(&outbox->waiting, outbox->handed);
+	message = place_at(outbox->waiting, outbox->handed);
 	if (!message->qos) {
 		outbox->handed++;
 		return message;
 	}
-	if (outbox->in_flight.count >= limits->in_flight)
+	if (outbox_count(outbox->in_flight) >= limits->in_flight)
 		return NULL;
 	message->id = outbox->last_id = id_after(outbox->last_id);
 	append(&outbox->in_flight, message);
 	message->body = (noh_bytes){0}; // it has moved
 	outbox->handed++;
 	outbox->sent++;
-	return place_at(&outbox->in_flight, outbox->in_flight.count - 1);
+	return place_at(outbox->in_flight, outbox_count(outbox->in_flight) - 1);
 }
 
 /* The message in flight that has this id, or NULL. */
 static struct outbox_message *find(struct outbox *outbox, uint16_t id)
 {
-	uint32_t count = outbox->in_flight.count;
+	uint32_t count = outbox_count(outbox->in_flight);
 	uint32_t age = (uint32_t)(outbox->last_id + IDS - id) % IDS; // the newest is 0
 
 	if (!id || age >= count)
 		return NULL;
-	return place_at(&outbox->in_flight, count - 1 - age);
+	return place_at(outbox->in_flight, count - 1 - age);
 }
 
 static void forget_done(struct outbox *outbox)
 {
-	while (outbox->in_flight.count && place_at(&outbox->in_flight, 0)->stage == OUTBOX_DONE) {
+	while (outbox_count(outbox->in_flight) &&
+	       place_at(outbox->in_flight, 0)->stage == OUTBOX_DONE) {
 		drop_first(&outbox->in_flight);
 		if (outbox->sent)
 			outbox->sent--;
@@ -158,26 +179,26 @@ bool outbox_acknowledge(struct outbox *outbox, enum packet_type type, uint16_t i
 void outbox_start_over(struct outbox *outbox)
 {
 	outbox_sent(outbox);
-	for (uint32_t i = 0; i < outbox->in_flight.count; i++)
-		place_at(&outbox->in_flight, i)->sent_before = true;
+	for (uint32_t i = 0; i < outbox_count(outbox->in_flight); i++)
+		place_at(outbox->in_flight, i)->sent_before = true;
 	outbox->sent = 0;
 }
 
 bool outbox_is_empty(const struct outbox *outbox)
 {
-	return outbox->waiting.count == outbox->handed && !outbox->in_flight.count;
+	return outbox_count(outbox->waiting) == outbox->handed && !outbox_count(outbox->in_flight);
 }
 
 static void finish_ring(struct outbox *outbox, struct outbox_ring *ring)
 {
-	for (uint32_t i = 0; i < ring->count; i++)
+	for (uint32_t i = 0; i < outbox_count(ring); i++)
 		drop_body(outbox, place_at(ring, i));
-	free(ring->at);
+	free(ring);
 }
 
 void outbox_finish(struct outbox *outbox)
 {
-	finish_ring(outbox, &outbox->waiting);
-	finish_ring(outbox, &outbox->in_flight);
+	finish_ring(outbox, outbox->waiting);
+	finish_ring(outbox, outbox->in_flight);
 	*outbox = (struct outbox){0};
 }

@@ -29,27 +29,36 @@ struct outbox_message {
 	uint16_t id;    // 0 at QoS 0
 	uint8_t qos;
 	uint8_t stage;
-	bool body_has_id;
-	bool retain;
-	bool sent_before;
+	bool body_has_id : 1;
+	bool retain : 1;
+	bool sent_before : 1;
+	uint16_t burst; // 0, or the body is one of so many packets (burst.h)
 };
 
 struct outbox_ring {
-	struct outbox_message *at;
 	uint32_t room; // a power of two
 	uint32_t first;
-	uint32_t count;
+	uint32_t count; // never 0: an empty ring is none
+	struct outbox_message at[];
 };
 
 /* Empty when all zero, and holds no memory then. Small: there is one for each idle client. */
 struct outbox {
-	struct outbox_ring waiting;
-	struct outbox_ring in_flight; // their packet ids follow one another
+	struct outbox_ring *waiting;
+	struct outbox_ring *in_flight; // their packet ids follow one another
 	uint64_t bytes;
 	uint16_t sent;    // how many of those in flight were sent on this connection
 	uint16_t handed;  // how many of those that wait outbox_next() gave since outbox_sent()
 	uint16_t last_id; // of the newest in flight
+	uint32_t more;    // messages that wait in bursts, beside one each
 };
+
+/* What it could still take. */
+struct outbox_room {
+	uint32_t messages;
+	uint64_t bytes;
+};
+struct outbox_room outbox_room(const struct outbox *outbox, const struct outbox_limits *limits);
 
 /* Appends a message, and owns its body from now on: by noh_keep_bytes(), or without an owner from
  * malloc(). False, and nothing was taken, if it would be more than the limits allow. */
@@ -69,6 +78,11 @@ bool outbox_acknowledge(struct outbox *outbox, enum packet_type type, uint16_t i
 
 /* The client is back: all that is not acknowledged will be sent again, before what waits. */
 void outbox_start_over(struct outbox *outbox);
+
+static inline uint32_t outbox_count(const struct outbox_ring *ring)
+{
+	return ring ? ring->count : 0;
+}
 
 /* Nothing waits and nothing is in flight. */
 bool outbox_is_empty(const struct outbox *outbox);

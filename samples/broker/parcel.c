@@ -89,7 +89,10 @@ void parcel_add_release(struct parcel *parcel, uint16_t id)
 void parcel_add(struct parcel *parcel, const struct outbox_message *message)
 {
 	assert(!parcel_is_full(parcel));
-	if (message->stage == OUTBOX_RELEASED)
+	if (message->burst)
+		add_part(parcel, message->body,
+			 (struct span){message->body.at, message->body.size});
+	else if (message->stage == OUTBOX_RELEASED)
 		parcel_add_release(parcel, message->id);
 	else
 		add_publish(parcel, message);

@@ -28,7 +28,7 @@ void parcel_clear(struct parcel *parcel);
 /* It must be sent before anything more is put in. */
 bool parcel_is_full(const struct parcel *parcel);
 
-/* Puts in the PUBLISH of a message, or its PUBREL if that is its stage. */
+/* Puts in the PUBLISH of a message, or those of a burst, or its PUBREL if that is its stage. */
 void parcel_add(struct parcel *parcel, const struct outbox_message *message);
 
 /* Puts in a PUBREL by itself. */

@@ -6,6 +6,7 @@
 
 #include <noh/noh.h>
 
+#include "broker/burst.h"
 #include "broker/encode.h"
 #include "broker/messages.h"
 #include "broker/replies.h"
@@ -155,6 +156,26 @@ static void collect(struct connection *self, struct acknowledgements *seen,
 		pass_on(self, seen);
 }
 
+/* What was published before anything else is passed on before it. */
+static void pass_burst(struct connection *self, struct burst *burst, noh_bytes received)
+{
+	if (burst->count)
+		noh_send(router_of(self->broker, burst->topic), publish_burst,
+			 .packets = {burst->packets.at, burst->packets.size, received.owner},
+			 .count = burst->count);
+	*burst = (struct burst){0};
+}
+
+/* Publications that need nothing but to be passed on wait for those that follow. */
+static bool goes_with_burst(struct connection *self, const struct packet *packet,
+			    const struct frame *frame, noh_bytes received, struct burst *burst)
+{
+	if (packet->type == PACKET_PUBLISH && burst_add(burst, received, frame, packet))
+		return true;
+	pass_burst(self, burst, received);
+	return packet->type == PACKET_PUBLISH && burst_add(burst, received, frame, packet);
+}
+
 static void act_on(struct connection *self, const struct packet *packet, const struct frame *frame,
 		   noh_bytes received, struct acknowledgements *seen)
 {
@@ -216,21 +237,25 @@ static void hold(struct connection *self, const uint8_t *at, size_t size)
 void requests_take(struct connection *self, noh_bytes received)
 {
 	struct span input = {received.at, received.size};
-	struct acknowledgements seen = {.count = 0};
+	struct acknowledgements seen;
+	struct burst burst = {0};
 	struct refusal refusal;
 	struct packet packet;
 	struct frame frame;
 	bool heard = false;
 	int got = 0;
 
+	seen.count = 0;
 	while (is_listening(self) &&
 	       (got = reader_next(&self->reader, &input, &frame, &refusal)) == 1) {
 		got = packet_parse(&frame, &self->broker->limits.packet, &packet, &refusal);
 		if (got < 0)
 			break;
-		act_on(self, &packet, &frame, received, &seen);
+		if (!goes_with_burst(self, &packet, &frame, received, &burst))
+			act_on(self, &packet, &frame, received, &seen);
 		heard = true;
 	}
+	pass_burst(self, &burst, received);
 	pass_on(self, &seen);
 	if (heard && self->keep_alive_seconds)
 		self->heard_ms = noh_now_ms();

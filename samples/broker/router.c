@@ -7,6 +7,7 @@
 
 #include <noh/noh.h>
 
+#include "broker/burst.h"
 #include "broker/messages.h"
 #include "broker/publication.h"
 #include "broker/retained.h"
@@ -111,6 +112,20 @@ static void deliver_to(void *context, uint64_t session, uint8_t qos)
 		 .qos = lower(msg->qos, qos));
 }
 
+static void deliver_burst_to(void *context, uint64_t session, uint8_t qos)
+{
+	const struct publish_burst *msg = context;
+
+	(void)qos; // theirs is the lowest
+	noh_send(((noh_actor){session}), deliver_burst, .packets = msg->packets,
+		 .count = msg->count);
+}
+
+static void on_publish_burst(struct router *self, const struct publish_burst *msg)
+{
+	topics_match(self->topics, burst_topic(msg->packets), deliver_burst_to, (void *)msg);
+}
+
 /* Once the sends are done, the message is in the mailbox of each session: it is routed. */
 static void on_publish(struct router *self, const struct publish *msg)
 {
@@ -168,5 +183,5 @@ static void on_forget(struct router *self, const struct forget *msg)
 	noh_send(noh_sender(), forgotten);
 }
 
-NOH_ACTOR(router, (noh_start, on_start), (publish, on_publish), (subscribe, on_subscribe),
-	  (unsubscribe, on_unsubscribe), (forget, on_forget));
+NOH_ACTOR(router, (noh_start, on_start), (publish, on_publish), (publish_burst, on_publish_burst),
+	  (subscribe, on_subscribe), (unsubscribe, on_unsubscribe), (forget, on_forget));

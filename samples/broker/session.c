@@ -11,6 +11,7 @@
 
 #include <noh/noh.h>
 
+#include "broker/burst.h"
 #include "broker/messages.h"
 #include "broker/parcel.h"
 
@@ -90,17 +91,17 @@ static void on_acknowledged(struct session *self, const struct acknowledged *msg
 
 /* A slice may keep a large buffer alive for a few bytes. So what may stay for long is copied,
  * unless it is large itself: while the client is away or behind, and what it must acknowledge. */
-static noh_bytes own_body(const struct session *self, const struct deliver *msg)
+static noh_bytes own_body(const struct session *self, noh_bytes body, uint64_t qos)
 {
 	enum { FEW = 64, LARGE = 16 * 1024 };
-	bool goes_soon = is_connected(self) && self->outbox.waiting.count < FEW &&
-			 self->outbox.in_flight.count < FEW;
-	bool is_small = msg->qos && msg->body.size <= PARCEL_COPIED_MOST;
-	noh_bytes copy = {.size = msg->body.size};
+	bool goes_soon = is_connected(self) && outbox_count(self->outbox.waiting) < FEW &&
+			 outbox_count(self->outbox.in_flight) < FEW;
+	bool is_small = qos && body.size <= PARCEL_COPIED_MOST;
+	noh_bytes copy = {.size = body.size};
 
-	if (msg->body.size > LARGE || (goes_soon && !is_small))
-		return noh_keep_bytes(msg->body);
-	copy.at = memcpy(resized(NULL, 1, copy.size), msg->body.at, copy.size);
+	if (body.size > LARGE || (goes_soon && !is_small))
+		return noh_keep_bytes(body);
+	copy.at = memcpy(resized(NULL, 1, copy.size), body.at, copy.size);
 	return copy;
 }
 
@@ -135,13 +136,36 @@ static void on_deliver(struct session *self, const struct deliver *msg)
 
 	if (self->concludes || (!msg->qos && !is_connected(self)))
 		return;
-	message.body = own_body(self, msg);
+	message.body = own_body(self, msg->body, msg->qos);
 	if (outbox_add(&self->outbox, &self->broker->limits.outbox, &message)) {
 		flush_soon(self);
 		return;
 	}
 	drop_body(message.body);
 	overflow(self, msg->qos);
+}
+
+/* Of a burst as many as there is room for, and the others are lost. */
+static void on_deliver_burst(struct session *self, const struct deliver_burst *msg)
+{
+	const struct outbox_limits *limits = &self->broker->limits.outbox;
+	struct outbox_message message = {.burst = (uint16_t)msg->count};
+	noh_bytes packets = msg->packets;
+
+	if (self->concludes || !is_connected(self))
+		return;
+	outbox_sent(&self->outbox);
+	struct outbox_room room = outbox_room(&self->outbox, limits);
+	if (msg->count > room.messages || packets.size > room.bytes) {
+		struct burst front = burst_front(packets, room.messages, room.bytes);
+		message.burst = (uint16_t)front.count;
+		packets.size = front.packets.size;
+	}
+	if (!message.burst)
+		return;
+	message.body = own_body(self, packets, 0);
+	outbox_add(&self->outbox, limits, &message);
+	flush_soon(self);
 }
 
 // ---- connections come and go
@@ -254,7 +278,7 @@ static void on_stopping(struct session *self, const struct noh_stopping *msg)
 		end_at_once(self);
 }
 
-NOH_ACTOR(session, (deliver, on_deliver), (flush, on_flush), (written, on_written),
-	  (acknowledged, on_acknowledged), (attach, on_attach), (detached, on_detached),
-	  (expired, on_expired), (conclude, on_conclude), (forgotten, on_forgotten),
-	  (noh_stopping, on_stopping));
+NOH_ACTOR(session, (deliver_burst, on_deliver_burst), (deliver, on_deliver), (flush, on_flush),
+	  (written, on_written), (acknowledged, on_acknowledged), (attach, on_attach),
+	  (detached, on_detached), (expired, on_expired), (conclude, on_conclude),
+	  (forgotten, on_forgotten), (noh_stopping, on_stopping));

@@ -72,8 +72,8 @@ Test(outbox, forgets_a_message_at_its_acknowledgement)
 	cr_expect_not(outbox_acknowledge(&outbox, PACKET_PUBACK, id));
 
 	cr_expect(outbox_is_empty(&outbox));
-	cr_expect_null(outbox.in_flight.at);
-	cr_expect_null(outbox.waiting.at);
+	cr_expect_null(outbox.in_flight);
+	cr_expect_null(outbox.waiting);
 	cr_expect_eq(outbox.bytes, 0);
 }
 
@@ -217,7 +217,7 @@ Test(outbox, keeps_what_it_hands_out_until_that_is_sent)
 	cr_expect_eq(*first_body.at, 'a');
 	cr_expect_eq(*third_body.at, 'c');
 	outbox_sent(&outbox);
-	cr_expect_eq(outbox.waiting.count, 0);
+	cr_expect_eq(outbox_count(outbox.waiting), 0);
 	cr_expect_eq(outbox.bytes, 1);
 	outbox_finish(&outbox);
 }
@@ -259,7 +259,7 @@ Test(outbox, loses_nothing_and_keeps_the_order_of_what_it_sends)
 			if (message)
 				cr_assert_not(acknowledged[*message->body.at]);
 		} else if (outbox.sent) {
-			uint32_t oldest = outbox.last_id + 1u - outbox.in_flight.count;
+			uint32_t oldest = outbox.last_id + 1u - outbox_count(outbox.in_flight);
 			uint16_t id = (uint16_t)(oldest + (uint32_t)rand() % outbox.sent);
 			acknowledged[id] = true; // here the id is the text
 			outbox_acknowledge(&outbox, PACKET_PUBACK, id);
@@ -267,4 +267,21 @@ Test(outbox, loses_nothing_and_keeps_the_order_of_what_it_sends)
 	}
 	cr_expect_eq(last_new, 255);
 	cr_expect_eq(outbox.bytes, 0);
+}
+
+Test(outbox, counts_each_message_of_a_burst)
+{
+	const struct outbox_limits few = {.messages = 5, .bytes = 100, .in_flight = 10};
+	struct outbox_message burst = {.burst = 3, .body = {.at = malloc(30), .size = 30}};
+	struct outbox outbox = {0};
+
+	cr_assert(outbox_add(&outbox, &few, &burst));
+	cr_expect_not(outbox_add(&outbox, &few, &burst));
+	cr_expect_eq(outbox_room(&outbox, &few).messages, 2);
+	cr_expect_eq(outbox_room(&outbox, &few).bytes, 70);
+
+	cr_expect_eq(outbox_next(&outbox, &few)->burst, 3);
+	outbox_sent(&outbox);
+	cr_expect_eq(outbox_room(&outbox, &few).messages, 5);
+	outbox_finish(&outbox);
 }
