@@ -31,7 +31,8 @@ enum noh_why {
 enum noh_full {
 	NOH_FULL_REFUSE,   // noh_send() returns -EAGAIN, and an ask fails with it
 	NOH_FULL_DROP_NEW, // drops the message
-	NOH_FULL_DROP_OLD, // drops the oldest that wait, to make room; not for fibers
+	NOH_FULL_DROP_OLD, // drops the oldest that wait, to make room; not for fibers: who spawns
+			   // one ends the process, as a message that it looked past cannot go
 	NOH_FULL_LATEST, // a message takes the place of a queued one of the same key (noh_limits),
 			 // also while there is room; else drops the oldest; not for fibers
 	NOH_FULL_FAIL    // drops the message and fails the actor, whose quota it was
@@ -138,7 +139,8 @@ struct noh_spawn_options {
  * Handlers, fibers; plain threads by noh_spawn_with(type, (.in = runtime)). Copies the bytes of the
  * state; what it points to must be static. What needs owning is made in on_start or comes in a
  * first message. The spawner is its parent: children end with their parent. Returns the handle at
- * once; NOH_NOBODY when the runtime is shutting down. */
+ * once. While the runtime ends all actors it ends the new one too; NOH_NOBODY when there are none
+ * left. */
 #define noh_spawn(type, ...) noh_spawn_type(&type##_actor, NOH_VALUE(type, __VA_ARGS__), NULL)
 #define noh_spawn_with(type, options, ...)                                                    \
 	noh_spawn_type(&type##_actor, NOH_VALUE(type, __VA_ARGS__),                           \

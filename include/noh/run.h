@@ -54,7 +54,16 @@ uint64_t noh_random(void);
 /* How many workers it has. Handlers, fibers. */
 uint32_t noh_workers(void);
 
-/* A plain thread that sends registers between these two; the runtime's end waits for it. */
+/* A plain thread that sends registers between these two; the runtime's end waits for it.
+ *
+ * Such a thread may send, stop, kill and ask, spawn with .in, look up, give and await names
+ * (registry.h), publish, read and set cells, use pools and supervisors that others have started,
+ *and log. It has no mailbox: it cannot receive, monitor, link, set timers, nor wait for the end of
+ *an actor (noh_join()) or for room in a mailbox (noh_send_wait()). Such calls end the process with
+ *a line that says so. For these let it ask a fiber, which does it and answers:
+ *
+ *	noh_ask(helper, wait_for_end, NOH_FOREVER, &ended, .who = worker);
+ */
 void noh_thread_enter(struct noh_runtime *runtime);
 void noh_thread_leave(struct noh_runtime *runtime);
 

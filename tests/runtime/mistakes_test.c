@@ -165,6 +165,21 @@ static void call_forward(void)
 	noh_forward(NOH_NOBODY);
 }
 
+static void call_join(void)
+{
+	noh_join(NOH_NOBODY, 0, NULL);
+}
+
+static void call_link(void)
+{
+	noh_link(NOH_NOBODY);
+}
+
+static void call_send_wait(void)
+{
+	noh_send_wait(NOH_NOBODY, 0, known);
+}
+
 static void call_keep(void)
 {
 	noh_keep(known, &(struct known){.value = 1});
@@ -224,10 +239,13 @@ static const struct {
 	{call_fail, "error -: noh_fail outside an actor: out here\n"},
 	{call_format, "error -: noh_format: not inside an actor\n"},
 	{call_forward, "error -: noh_forward: not inside an actor\n"},
+	{call_join, "error -: noh_join: not inside an actor\n"},
 	{call_keep, "error -: noh_keep: not inside an actor\n"},
+	{call_link, "error -: noh_link: not inside an actor\n"},
 	{call_monitor, "error -: noh_monitor: not inside an actor\n"},
 	{call_receive, "error -: noh_receive: not inside an actor\n"},
 	{call_reply, "error -: noh_reply: not inside an actor\n"},
+	{call_send_wait, "error -: noh_send_wait: not inside an actor\n"},
 	{call_shutdown, "error -: noh_shutdown: not inside an actor\n"},
 	{call_sleep, "error -: noh_sleep: not inside an actor\n"},
 	{call_spawn, "error -: noh_spawn without .in = runtime: not inside an actor\n"},
@@ -261,6 +279,72 @@ Test(call, of_actors_alone_ends_the_process_elsewhere_and_says_so)
 		cr_expect_str_eq(text, calls[i].says);
 		free(text);
 	}
+}
+
+// ---- a type that cannot be
+
+struct dropper {
+	char unused;
+};
+
+static void receive_all(struct dropper *self)
+{
+	(void)self;
+	noh_receive(-1);
+}
+
+NOH_FIBER_WITH(dropper, (.mailbox_messages = 5, .on_full = NOH_FULL_DROP_OLD), receive_all);
+
+struct chooser {
+	char unused;
+};
+
+static void choose(struct chooser *self)
+{
+	(void)self;
+	noh_receive(-1);
+}
+
+NOH_FIBER_WITH(chooser, (.on_full = NOH_FULL_LATEST), choose);
+
+static int spawn_dropper(void *unused)
+{
+	(void)unused;
+	noh_spawn(dropper);
+	return 0;
+}
+
+static int spawn_chooser(void *unused)
+{
+	(void)unused;
+	noh_spawn(chooser);
+	return 0;
+}
+
+static void run_dropper(void)
+{
+	noh_run(spawn_dropper, NULL, .workers = 1);
+}
+
+static void run_chooser(void)
+{
+	noh_run(spawn_chooser, NULL, .workers = 1);
+}
+
+Test(fiber, that_is_to_drop_old_messages_ends_the_process_and_says_so)
+{
+	int status;
+	char *text = printed(run_dropper, &status);
+	cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	cr_expect(strstr(text, "noh_spawn: dropper is a fiber, whose mailbox cannot drop old "
+			       "messages\n"),
+		  "%s", text);
+	free(text);
+
+	text = printed(run_chooser, &status);
+	cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	cr_expect(strstr(text, "noh_spawn: chooser is a fiber"), "%s", text);
+	free(text);
 }
 
 Test(call, of_anybody_is_harmless_elsewhere)
