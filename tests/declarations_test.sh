@@ -174,6 +174,14 @@ for cc in "$@"; do
   $cc -rdynamic main.o other.o $library -o in_c -pthread -ldl || fail 'in_c does not link'
   ends_well ./in_c
 
+  told='#include <noh/noh.h>
+NOH_MESSAGE(named, (u64, a));
+NOH_MESSAGE(unnamed);
+NOH_PROTOCOL(named_taker, named);
+int main(void) { named_taker_ref ref = {.actor = NOH_NOBODY}; return TELL == 0; }'
+  $c -x c -D'TELL=noh_tell(ref, named, .a = 1)' -fsyntax-only - <<<"$told" || fail 'noh_tell does not compile'
+  $c -x c -D'TELL=noh_tell(ref, unnamed)' -fsyntax-only - <<<"$told" 2>/dev/null && fail 'noh_tell tells anything'
+
   $cc one.o alike.o $library -o alike -pthread || fail 'alike does not link'
   ends_well ./alike
   $cc one.o two.o $library -o twins -pthread || fail 'twins does not link'

@@ -58,9 +58,9 @@ uint32_t noh_workers(void);
  *
  * Such a thread may send, stop, kill and ask, spawn with .in, look up, give and await names
  * (registry.h), publish, read and set cells, use pools and supervisors that others have started,
- *and log. It has no mailbox: it cannot receive, monitor, link, set timers, nor wait for the end of
- *an actor (noh_join()) or for room in a mailbox (noh_send_wait()). Such calls end the process with
- *a line that says so. For these let it ask a fiber, which does it and answers:
+ * and log. It has no mailbox, so it cannot receive, monitor, link, set timers, nor wait for the end
+ * of an actor (noh_join()) or for room in a mailbox (noh_send_wait()): such calls end the process
+ * with a line that says so. For these let it ask a fiber, which does it and answers:
  *
  *	noh_ask(helper, wait_for_end, NOH_FOREVER, &ended, .who = worker);
  */

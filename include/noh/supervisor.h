@@ -113,9 +113,9 @@ struct noh_supervisor {
  * is a supervisor starts again, its own children are new ones, with other handles: a name, given in
  * on_start (registry.h), finds them then too. A child that ends itself by noh_end(0, ...) in
  * on_start has declined: it is left out, which is no error. Copies all it is given. Returns the
- *supervisor when all have started. If one does not, those before it are stopped, last first, and
- *the caller fails with a reason that names it; so it does for a wrong option. NOH_NOBODY, also in
- *each `ret_handle`, when the runtime is shutting down.
+ * supervisor when all have started. If one does not, those before it are stopped, last first, and
+ * the caller fails with a reason that names it; so it does for a wrong option. NOH_NOBODY, also in
+ * each `ret_handle`, when the runtime is shutting down.
  *
  * The supervisor stops its children, last first and one after the other, when it is stopped or shut
  * down itself; those of a dynamic one all at once. A dynamic one is given one child, which it does

@@ -401,3 +401,31 @@ Simulated(send, to_handles_that_were_never_given_refuses)
 	for (uint64_t index = 0; index < 20000; index++)
 		noh_check(noh_send(((noh_actor){index << 22}), number, .value = 1) == -EINVAL);
 }
+
+// ---- by a protocol
+
+NOH_MESSAGE(told, (u64, value));
+
+struct talker {
+	noh_actor to;
+};
+
+static void on_told(struct talker *self, const struct told *msg)
+{
+	noh_send(self->to, told, .value = msg->value);
+}
+
+NOH_PROTOCOL(talker, told);
+NOH_ACTOR(talker, (told, on_told));
+
+Simulated(protocol, tells_a_message_that_it_names)
+{
+	noh_actor inbox = noh_test_inbox();
+	talker_ref talker = {.actor = noh_spawn(talker, .to = inbox)};
+
+	noh_check(noh_tell(talker, told, .value = 7) == 0);
+	noh_test_settle();
+
+	noh_check(noh_test_sent(inbox, told, .value = 7));
+	noh_check(sizeof(talker) == sizeof(noh_actor)); // it costs nothing
+}

@@ -257,6 +257,38 @@ Test(spawn, works_from_plain_threads_that_say_where)
 	cr_expect_eq(noh_run(hear_of_a_threads_child, NULL, .workers = 2), 0);
 }
 
+static void *spawn_until_nobody_is_there(void *argument)
+{
+	struct errand *errand = (struct errand *)argument;
+	noh_actor child;
+
+	noh_thread_enter(errand->runtime);
+	do {
+		child = noh_spawn_with(child, (.in = errand->runtime), .to = errand->root);
+		nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL); // let it end
+	} while (child.id);
+	noh_thread_leave(errand->runtime);
+	return NULL;
+}
+
+static pthread_t until_nobody;
+
+static int be_spawned_in_while_it_ends(void *unused)
+{
+	static struct errand errand;
+	(void)unused;
+	errand = (struct errand){noh_runtime(), noh_self()};
+	noh_check(!pthread_create(&until_nobody, NULL, spawn_until_nobody_is_there, &errand));
+	noh_check(noh_receive(5000, started));
+	return 0;
+}
+
+Test(spawn, gives_nobody_when_all_have_ended)
+{
+	cr_expect_eq(noh_run(be_spawned_in_while_it_ends, NULL, .workers = 1), 0);
+	pthread_join(until_nobody, NULL);
+}
+
 static void *spawn_nowhere(void *unused)
 {
 	noh_spawn(empty);
