@@ -122,7 +122,7 @@ def machine_words(head):
 
 
 def noh_words(head):
-    return f"Noh at {' and '.join(head['commits'])}" if head["commits"] else "Noh"
+    return f"Noh at {', '.join(head['commits'])}" if head["commits"] else "Noh"
 
 
 def cache_line_words(report):
