@@ -49,8 +49,8 @@ static inline void store_release_64(uint64_t *at, uint64_t value)
 	ck_pr_store_64(at, value);
 }
 
-// Exchange and compare-and-swap order both ways. On machines whose read-modify-writes do not order
-// by themselves the fences do; where they do, they cost nothing.
+// Exchange and compare-and-swap order both ways. On machines whose exchange does not order by
+// itself the fences do; where it does, they cost nothing.
 static inline void *exchange(void **at, void *value)
 {
 	ck_pr_fence_store_atomic();
@@ -59,28 +59,23 @@ static inline void *exchange(void **at, void *value)
 	return former;
 }
 
+// By the compiler's own operation, which leaves its result in the flags.
 static inline bool swap_if(void **at, void *expected, void *value)
 {
-	ck_pr_fence_store_atomic();
-	bool swapped = ck_pr_cas_ptr(at, expected, value);
-	ck_pr_fence_acquire();
-	return swapped;
+	return __atomic_compare_exchange_n(at, &expected, value, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_ACQUIRE);
 }
 
 static inline bool swap_if_32(uint32_t *at, uint32_t expected, uint32_t value)
 {
-	ck_pr_fence_store_atomic();
-	bool swapped = ck_pr_cas_32(at, expected, value);
-	ck_pr_fence_acquire();
-	return swapped;
+	return __atomic_compare_exchange_n(at, &expected, value, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_ACQUIRE);
 }
 
 static inline bool swap_if_64(uint64_t *at, uint64_t expected, uint64_t value)
 {
-	ck_pr_fence_store_atomic();
-	bool swapped = ck_pr_cas_64(at, expected, value);
-	ck_pr_fence_acquire();
-	return swapped;
+	return __atomic_compare_exchange_n(at, &expected, value, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_ACQUIRE);
 }
 
 #endif
