@@ -44,7 +44,9 @@ void dead_on_send(struct worker *worker, uint64_t to, const struct message_info 
 	struct slot *slot = slot_of(to);
 
 	// A plain thread's count where the receiver lived, unless that runtime has ended.
-	if (!worker)
+	if (worker)
+		worker->credit--; // like any other send
+	else
 		runtime = (struct noh_runtime *)ck_pr_load_ptr(&slot->runtime);
 	dead_count(runtime, to, worker ? worker->self : 0, info, body, "nobody there");
 	message_drop_owned(info, body);

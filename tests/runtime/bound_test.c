@@ -581,6 +581,27 @@ static void produce(struct producer *self)
 
 NOH_FIBER(producer, produce);
 
+static void expect_the_end_of_a_producer_for(noh_actor consumer)
+{
+	noh_actor producer = noh_spawn_with(producer, (.monitored = true), .to = consumer,
+					    .count = UINT64_MAX, .within_ms = -1);
+	for (int i = 0; i < 5; i++)
+		noh_yield(); // no sleep: time stands still while it is busy
+	noh_kill(producer);
+	noh_check(noh_receive(1000, noh_down));
+}
+
+Simulated(bound, lets_a_fiber_be_killed_that_always_finds_room)
+{
+	noh_actor taker = noh_spawn_with(taker, (.monitored = true));
+
+	expect_the_end_of_a_producer_for(taker);
+
+	noh_kill(taker);
+	noh_check(noh_receive(1000, noh_down));
+	expect_the_end_of_a_producer_for(taker); // nobody there: nobody fills up
+}
+
 Simulated(bound, lets_fibers_wait_for_room)
 {
 	noh_actor inbox = noh_test_inbox();
