@@ -147,7 +147,7 @@ void fiber_create(struct worker *worker, struct slot *slot)
 	// From here on it stays with this thread, whose thread-locals its frames may hold addresses
 	// of, unless its author says that they do not.
 	if (!slot->type->limits.migrates)
-		slot->home = (int16_t)worker->index;
+		slot_set_home(slot, (int16_t)worker->index);
 	context_init(&fiber->context, fiber->stack->low, fiber->stack->size, run_fiber, fiber);
 	resume(worker, slot);
 }

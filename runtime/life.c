@@ -181,7 +181,7 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 	slot->state = NULL;
 	if (slot->extras)
 		state_free(slot->type, slot->extras->next_state, slot->supervised);
-	slot->home = ANY_WORKER;
+	slot_set_home(slot, ANY_WORKER);
 	ck_pr_store_16(&slot->marks, 0);
 	slot->throttle_step = 0;
 	slot->flags = SLOT_FREE;

@@ -41,25 +41,6 @@ static inline size_t message_size(const struct message_info *info, const void *b
 	return info->flat ? info->type.size : message_deep_size(info, body);
 }
 
-/* For info->words > 0. Word by word, as the sender has just written them: a wider load that spans
- * two stores still under way would have to wait for both. */
-static inline void message_copy_words(const struct message_info *info, void *block,
-				      const void *body)
-{
-	uint32_t words = info->words - 1u;
-	uint64_t *to = (uint64_t *)block;
-	const char *from = (const char *)body;
-
-	if (words > 0)
-		memcpy(&to[0], from, 8);
-	if (words > 1)
-		memcpy(&to[1], from + 8, 8);
-	if (words > 2)
-		memcpy(&to[2], from + 16, 8);
-	if (words > 3)
-		memcpy(&to[3], from + 24, 8);
-}
-
 static inline void message_copy_ends(void *block, const void *body, size_t size, size_t end)
 {
 	memcpy(block, body, end);

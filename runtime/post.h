@@ -145,12 +145,10 @@ static inline void post_answered(struct envelope *envelope)
  * False: it is not that case. */
 static inline bool runs_next(struct worker *worker, struct slot *slot)
 {
-	if (__builtin_expect(ck_pr_load_ptr(&slot->runtime) != worker->runs_at_once ||
-				     slot->home != ANY_WORKER || ck_pr_load_ptr(&worker->next),
-			     0))
-		return false;
-	store_release(&worker->next, slot); // pairs with steal_next()
-	return true;
+	return __builtin_expect(ck_pr_load_ptr(&slot->runtime) == worker->runs_at_once &&
+					slot->home == ANY_WORKER,
+				1) &&
+	       ring_put_next(&worker->ring, slot);
 }
 
 /* The worker's own thread, for each message that an actor sends: what a turn may do is counted in

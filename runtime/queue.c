@@ -11,6 +11,7 @@ struct slot *ring_steal(struct ring *from, struct ring *into)
 	uint32_t tail = into->tail, copied = (uint32_t)(load_acquire_64(&into->head) >>
 							32); // pairs with ring_steal()'s last swap
 	uint32_t room = RING_SIZE - (tail - copied);
+	into->full_at = copied + RING_SIZE;
 
 	// First claim a stretch: from here on the owner does not take it, and does not overwrite
 	// it.
@@ -36,10 +37,9 @@ struct slot *ring_steal(struct ring *from, struct ring *into)
 
 	// All but the last go to the thief's own ring.
 	for (uint32_t i = 0; i + 1 < count; i++)
-		ck_pr_store_ptr(&into->entries[(tail + i) % RING_SIZE],
-				ck_pr_load_ptr(&from->entries[(real + i) % RING_SIZE]));
-	struct slot *slot =
-		(struct slot *)ck_pr_load_ptr(&from->entries[(real + count - 1) % RING_SIZE]);
+		ck_pr_store_ptr(ring_entry(into, tail + i),
+				ck_pr_load_ptr(ring_entry(from, real + i)));
+	struct slot *slot = (struct slot *)ck_pr_load_ptr(ring_entry(from, real + count - 1));
 
 	// Then give the stretch back: `stolen` catches up with wherever the owner has got to.
 	head = ck_pr_load_64(&from->head);
@@ -48,4 +48,11 @@ struct slot *ring_steal(struct ring *from, struct ring *into)
 
 	store_release_32(&into->tail, tail + count - 1); // pairs with other thieves' ring_steal()
 	return slot;
+}
+
+struct slot *ring_steal_next(struct ring *from)
+{
+	// Pairs with ring_put_next() and ring_put_if().
+	struct slot *slot = (struct slot *)load_acquire(&from->places[0]);
+	return slot && swap_if(&from->places[0], slot, NULL) ? slot : NULL;
 }

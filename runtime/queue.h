@@ -1,6 +1,9 @@
 /*
- * Where runnable actors wait: a worker's ring, of which others may steal half, and plain lists
- * under a mutex. Knows slots only as pointers.
+ * Where runnable actors wait: a worker's next slot and ring, of which others may steal, and plain
+ * lists under a mutex. Knows slots only as pointers.
+ *
+ * An actor that is woken while the next slot is empty goes there, and runs next: what it was sent
+ * is still in the cache. The others go to the end of the ring.
  *
  * The ring has one producer (its worker) and any number of consumers. `head` packs two indices:
  * `real`, the next entry to be taken, and `stolen`, up to which thieves have finished copying. A
@@ -19,8 +22,21 @@ enum { RING_SIZE = 256 };
 struct ring {
 	_Alignas(CACHE_LINE) uint64_t head; // stolen << 32 | real; the owner and thieves
 	_Alignas(CACHE_LINE) uint32_t tail; // the owner
-	struct slot *entries[RING_SIZE];
+	uint32_t full_at;            // the tail with which it has no room, or had none; the owner's
+	void *places[1 + RING_SIZE]; // the next slot, put by the owner, taken by anyone; the
+				     // entries
 };
+
+/* Anybody; a guess unless it is the owner who finds it empty: others only take. */
+static inline struct slot *ring_next(const struct ring *ring)
+{
+	return (struct slot *)ck_pr_load_ptr(&ring->places[0]);
+}
+
+static inline void **ring_entry(struct ring *ring, uint32_t index)
+{
+	return &ring->places[1 + index % RING_SIZE];
+}
 
 /* Anybody; a guess unless nobody else is at it. */
 static inline uint32_t ring_count(const struct ring *ring)
@@ -28,17 +44,62 @@ static inline uint32_t ring_count(const struct ring *ring)
 	return ck_pr_load_32(&ring->tail) - (uint32_t)ck_pr_load_64(&ring->head);
 }
 
-/* Owner only. False: no room. */
-static inline bool ring_push(struct ring *ring, struct slot *slot)
+/* Owner only, and before the first use. Looks how much room thieves and takers have left. */
+static inline void ring_look_for_room(struct ring *ring)
 {
 	uint32_t stolen = (uint32_t)(load_acquire_64(&ring->head) >>
 				     32); // pairs with ring_steal()'s last swap
+	ring->full_at = stolen + RING_SIZE;
+}
+
+/* Owner only. False: no room. */
+static inline bool ring_push(struct ring *ring, struct slot *slot)
+{
 	uint32_t tail = ring->tail;
-	if (tail - stolen >= RING_SIZE)
+	ring_look_for_room(ring);
+	if (tail == ring->full_at)
 		return false;
-	ck_pr_store_ptr(&ring->entries[tail % RING_SIZE], slot);
+	ck_pr_store_ptr(ring_entry(ring, tail), slot);
 	store_release_32(&ring->tail, tail + 1); // pairs with ring_steal()
 	return true;
+}
+
+/* Owner only. False: somebody is next already. */
+static inline bool ring_put_next(struct ring *ring, struct slot *slot)
+{
+	if (ring_next(ring))
+		return false;
+	store_release(&ring->places[0], slot); // pairs with ring_steal_next()
+	return true;
+}
+
+/* Owner only. Puts an actor, if it was woken, into the next slot, or into the ring if somebody is
+ * next already. False: there may be no room; ring_look_for_room() finds out.
+ *
+ * Where many talk to many, nobody can predict whether a receiver is idle, nor whether somebody is
+ * next; a wrong guess costs more than all of this. So it branches on neither: what was not woken
+ * is put where nobody looks, or leaves the empty next slot empty. */
+static inline bool ring_put_if(struct ring *ring, struct slot *slot, bool woken)
+{
+	uint32_t tail = ring->tail;
+	if (__builtin_expect(tail == ring->full_at, 0))
+		return false;
+
+	uint64_t nobody_next = -(uint64_t)!ring_next(ring), if_woken = -(uint64_t)woken; // 0 or -1
+	__asm__("" : "+r"(nobody_next), "+r"(if_woken)); // or compilers make branches of them
+	void **place = &ring->places[1 + (int64_t)(tail % RING_SIZE | nobody_next)];
+	store_release(place, (void *)((uintptr_t)slot & if_woken)); // pairs with ring_steal_next()
+	store_release_32(&ring->tail,                               // pairs with ring_steal()
+			 tail - (uint32_t)(if_woken & ~nobody_next));
+	return true;
+}
+
+/* Owner only. */
+static inline struct slot *ring_take_next(struct ring *ring)
+{
+	if (!ring_next(ring))
+		return NULL;
+	return (struct slot *)exchange(&ring->places[0], NULL); // pairs with ring_steal_next()
 }
 
 /* Owner only. */
@@ -51,7 +112,7 @@ static inline struct slot *ring_take(struct ring *ring)
 			return NULL;
 		uint32_t next = real + 1;
 		uint64_t moved = (uint64_t)(stolen == real ? next : stolen) << 32 | next;
-		struct slot *slot = (struct slot *)ck_pr_load_ptr(&ring->entries[real % RING_SIZE]);
+		struct slot *slot = (struct slot *)ck_pr_load_ptr(ring_entry(ring, real));
 		if (swap_if_64(&ring->head, head, moved)) // pairs with thieves' swaps
 			return slot;
 		head = ck_pr_load_64(&ring->head);
@@ -61,6 +122,9 @@ static inline struct slot *ring_take(struct ring *ring)
 /* The owner of `into`, which is empty. Moves half of what `from` has; returns one of it, not in
  * `into`, or NULL. */
 struct slot *ring_steal(struct ring *from, struct ring *into);
+
+/* Anybody. */
+struct slot *ring_steal_next(struct ring *from);
 
 // A first-in first-out list of slots, through queue_next.
 struct slot_list {

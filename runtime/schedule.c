@@ -17,7 +17,8 @@
  * Waking costs 12 to 24 us, so another worker is woken, and takes, for expected waiting time, not
  * for a message: when a queue is worth more than WORTH_WAKING_NS of work, or has not been empty for
  * BUSY_NS, or its worker has not looked at the clock for that long. The first two are looked at
- * with each push; that a worker is stuck the watchdog sees. BUSY_NS counts only while messages take
+ * with each push, or with each look at the clock while messages are short and pushes are blind;
+ * that a worker is stuck the watchdog sees. BUSY_NS counts only while messages take
  * longer than it costs to pass one to another processor: those that talk in shorter ones are
  * quicker on one.
  */
@@ -56,8 +57,7 @@ bool is_worker_stuck(const struct worker *worker, uint64_t now_ns)
 	return now_ns > ck_pr_load_64(&worker->now_ns) + BUSY_NS && !ck_pr_load_32(&worker->parked);
 }
 
-// After something was left in this worker's queue for later.
-static void maybe_wake_one(struct worker *worker)
+void maybe_wake_one(struct worker *worker)
 {
 	struct noh_runtime *runtime = worker->runtime;
 	if (!worker->busy_since_ns && !worker->messages_are_short)
@@ -150,16 +150,8 @@ void schedule(struct slot *slot)
 		return;
 	}
 
-	// The actor woken last runs next: what it was sent is still in the cache. Thieves only ever
-	// take it away, so an empty next may be stored to without care.
-	if (!ck_pr_load_ptr(&worker->next)) {
-		store_release(&worker->next, slot); // pairs with steal_next()
-		return;
-	}
-	struct slot *displaced =
-		(struct slot *)exchange(&worker->next, slot); // pairs with steal_next()
-	if (displaced)
-		push_ring(worker, displaced);
+	if (!ring_put_next(&worker->ring, slot))
+		push_ring(worker, slot);
 }
 
 void schedule_newborn(struct slot *slot)
@@ -195,13 +187,6 @@ void reschedule(struct worker *worker, struct slot *slot)
 }
 
 // ---- finding work
-
-static struct slot *take_next(struct worker *worker)
-{
-	if (!ck_pr_load_ptr(&worker->next))
-		return NULL;
-	return (struct slot *)exchange(&worker->next, NULL); // pairs with steal_next()
-}
 
 // A share of the inject queue: one to run, the others into the ring.
 static struct slot *take_injected(struct worker *worker)
@@ -270,18 +255,10 @@ static struct slot *take_own(struct worker *worker)
 	worker->next_runs = NEXT_ALONE; // nobody waits in the ring
 
 	ck_pr_store_64(&worker->busy_since_ns, 0);
-	if ((slot = take_next(worker)) || (slot = take_home(worker)) ||
+	if ((slot = ring_take_next(&worker->ring)) || (slot = take_home(worker)) ||
 	    (slot = take_injected(worker)))
 		return slot;
 	return throttle_take(worker);
-}
-
-static struct slot *steal_next(struct worker *from)
-{
-	struct slot *slot = (struct slot *)load_acquire(&from->next); // pairs with schedule()
-	if (slot && swap_if(&from->next, slot, NULL))
-		return slot;
-	return NULL;
 }
 
 static struct slot *steal(struct worker *worker)
@@ -305,7 +282,7 @@ static struct slot *steal(struct worker *worker)
 		if (!slot && worth)
 			slot = newborns_steal(&from->newborns, &worker->ring, &runtime->inject);
 		if (!slot && stuck)
-			slot = steal_next(from);
+			slot = ring_steal_next(&from->ring);
 		if (slot) {
 			worker->statistics.steals++;
 			return slot;
@@ -380,7 +357,7 @@ struct slot *find_work(struct worker *worker)
 // waits.
 static bool is_work_anywhere(struct worker *worker)
 {
-	return is_work_to_share(worker) || ck_pr_load_ptr(&worker->next) ||
+	return is_work_to_share(worker) || ring_next(&worker->ring) ||
 	       shared_queue_count(&worker->home) || worker->home_next || worker->home_local.first ||
 	       ck_pr_load_32(&worker->runtime->ended);
 }

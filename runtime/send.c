@@ -112,56 +112,89 @@ int send_marked(noh_actor to, const struct noh_message_type *type, const void *b
 	return post_user(slot, to.id, envelope);
 }
 
-static __attribute__((noinline)) int schedule_and_return(struct worker *worker, struct slot *slot)
+static __attribute__((noinline)) int wake_anyhow(struct worker *worker, struct slot *slot,
+						 bool woken)
 {
-	if (!pinned_runs_next(worker, slot))
+	ring_look_for_room(&worker->ring);
+	if (woken && !runs_next(worker, slot) && !pinned_runs_next(worker, slot))
 		schedule(slot);
 	return 0;
 }
 
-static inline __attribute__((always_inline)) int
-send_words(struct worker *worker, struct slot *slot, noh_actor to, const struct message_info *info,
-	   uint32_t id, const void *body, bool may_be_overloaded)
+// To one that is overloaded or bounded.
+static __attribute__((noinline)) int send_to_marked(struct worker *worker, struct slot *slot,
+						    noh_actor to, struct envelope *envelope)
 {
-	struct envelope *envelope = (struct envelope *)pool_take_at_hand(POOL_64);
-	if (__builtin_expect(!envelope, 0))
-		return send_marked(to, &info->type, body, 0, 0);
+	count_send(worker, slot);
+	if (__builtin_expect(ck_pr_load_8(&slot->bounded), 0))
+		return post_user(slot, to.id, envelope);
+	return mailbox_push(&slot->in, envelope) ? wake_anyhow(worker, slot, true) : 0;
+}
 
-	envelope->tenant = handle_generation(to.id) | (uint32_t)POOL_64 << GENERATION_BITS;
-	envelope->sender = worker->self;
-	envelope->type = id;
-	envelope->ask = 0;
-	message_copy_words(info, envelope->body, body);
-	if (may_be_overloaded)
-		count_send(worker, slot);
-	else
-		worker->credit--;
-	if (mailbox_push(&slot->in, envelope) && !runs_next(worker, slot))
-		return schedule_and_return(worker, slot);
-	return 0;
+static __attribute__((noinline)) int send_words_anyhow(noh_actor to,
+						       const struct noh_message_type *type,
+						       uint64_t first, uint64_t second,
+						       uint64_t third, uint64_t fourth)
+{
+	const uint64_t words[] = {first, second, third, fourth};
+	return send_marked(to, type, words, 0, 0);
+}
+
+// What was begun in an envelope goes the longer way.
+static __attribute__((noinline)) int send_anyhow(noh_actor to, const struct noh_message_type *type,
+						 struct envelope *envelope)
+{
+	uint64_t words[4];
+	memcpy(words, envelope->body, sizeof(words));
+	envelope_free(envelope);
+	return send_marked(to, type, words, 0, 0);
 }
 
 // The usual message: a few words, from an actor to one that is there. It calls nothing but in last
-// place, so that it has no registers to save: that is most of what calls of this size cost.
-int noh_send_type(noh_actor to, const struct noh_message_type *type, const void *body)
+// place, and writes the words at once, so that it has no registers to save: that is most of what
+// calls of this size cost.
+int noh_send_words(noh_actor to, const struct noh_message_type *type, uint64_t first,
+		   uint64_t second, uint64_t third, uint64_t fourth)
 {
+	struct envelope *envelope = (struct envelope *)pool_take_at_hand(POOL_64);
+	if (__builtin_expect(!envelope, 0))
+		return send_words_anyhow(to, type, first, second, third, fourth);
+
+	uint64_t *body = (uint64_t *)(void *)envelope->body;
+	ck_pr_store_64(&body[0], first);
+	ck_pr_store_64(&body[1], second);
+	ck_pr_store_64(&body[2], third);
+	ck_pr_store_64(&body[3], fourth);
+	envelope->tenant = handle_generation(to.id) | (uint32_t)POOL_64 << GENERATION_BITS;
+
 	// Pairs with noh_message_intern(). What has no id yet has no words.
 	uint32_t id = __atomic_load_n(&type->id, __ATOMIC_ACQUIRE);
-	const struct message_info *info = message_info(id);
 	struct worker *worker = this_sender;
-	struct slot *slot;
-
-	if (__builtin_expect(!worker, 0) || __builtin_expect(!is_slot_of(to.id), 0) ||
-	    __builtin_expect(!info->words, 0))
-		goto any;
-	slot = &slot_table[to.id >> GENERATION_BITS];
+	if (__builtin_expect(!worker || !is_slot_of(to.id) || !message_info(id)->words, 0))
+		return send_anyhow(to, type, envelope);
+	struct slot *slot = &slot_table[to.id >> GENERATION_BITS];
 	if (__builtin_expect(ck_pr_load_32(&slot->generation) != handle_generation(to.id), 0))
-		goto any;
-	if (__builtin_expect(!ck_pr_load_16(&slot->marks), 1))
-		return send_words(worker, slot, to, info, id, body, false);
-	if (!ck_pr_load_8(&slot->bounded))
-		return send_words(worker, slot, to, info, id, body, true);
-any:
+		return send_anyhow(to, type, envelope);
+
+	envelope->type = id;
+	envelope->ask = 0;
+	envelope->sender = worker->self;
+	if (__builtin_expect(ck_pr_load_16(&slot->marks), 0))
+		return send_to_marked(worker, slot, to, envelope);
+	worker->credit--;
+	bool woken = mailbox_push(&slot->in, envelope);
+	// If it was woken, the push has seen what its last turn left; before, a fiber may not have
+	// been at home yet, or another tenant was here.
+	if (__builtin_expect(ck_pr_load_ptr(&slot->runtime) != worker->wakes_blindly ||
+				     slot_home(slot) != ANY_WORKER ||
+				     !ring_put_if(&worker->ring, slot, woken),
+			     0))
+		return wake_anyhow(worker, slot, woken);
+	return 0;
+}
+
+int noh_send_type(noh_actor to, const struct noh_message_type *type, const void *body)
+{
 	return send_marked(to, type, body, 0, 0);
 }
 

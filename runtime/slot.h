@@ -61,7 +61,7 @@ struct slot {
 		};
 		uint16_t marks; // both: a sender that finds any goes the longer way
 	};
-	int16_t home; // the worker that alone may run it, or ANY_WORKER
+	int16_t home; // the worker that alone may run it, or ANY_WORKER: slot_home()
 	struct noh_runtime *runtime;
 	uint32_t elder,
 		younger;       // siblings, by slot index: the parent's. In the free list: the next
@@ -92,6 +92,19 @@ struct slot {
 
 _Static_assert(sizeof(struct slot) == 2 * CACHE_LINE, "a slot is two cache lines");
 _Static_assert(sizeof(struct slot) == 1 << SLOT_BYTE_BITS, "handles are made by shifting");
+
+/* Any thread, but it holds only for whoever owns the slot or has just woken it: another may be
+ * about to begin there. */
+static inline int16_t slot_home(const struct slot *slot)
+{
+	return __atomic_load_n(&slot->home, __ATOMIC_RELAXED);
+}
+
+/* The owner. */
+static inline void slot_set_home(struct slot *slot, int16_t home)
+{
+	__atomic_store_n(&slot->home, home, __ATOMIC_RELAXED);
+}
 
 enum {
 	SLOT_STATE_MASK = 3,

@@ -85,7 +85,7 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 		ck_pr_store_8(&slot->bounded, 1);
 	}
 	if (home != ANY_WORKER)
-		slot->home = (int16_t)home;
+		slot_set_home(slot, (int16_t)home);
 	struct spawn spawn = {.type = type,
 			      .state = state_copy(type, state, slot->supervised),
 			      .more = more_of(options, worker, handle)};

@@ -63,6 +63,8 @@ void look_at_clock(struct worker *worker)
 	worker->messages_are_short = worker->quantum == QUANTUM_MOST;
 	if (worker->messages_are_short)
 		ck_pr_store_64(&worker->busy_since_ns, 0);
+	if (worker->runtime->worker_count > 1)
+		worker->wakes_blindly = worker->messages_are_short ? worker->runs_at_once : NULL;
 
 	// Of turns, not of looks: one long turn among many short ones makes no long mean.
 	worker->recent_ns += passed - worker->recent_ns / 8;
@@ -71,6 +73,8 @@ void look_at_clock(struct worker *worker)
 	ck_pr_store_64(&worker->now_ns, now_ns);
 	worker->turns_before = worker->statistics.turns;
 	worker->poll_soon = true;
+	if (worker->wakes_blindly && ring_count(&worker->ring))
+		maybe_wake_one(worker);
 }
 
 // Until the budget is used up, or the clock must be looked at.
@@ -466,6 +470,7 @@ static inline void run_turn_ends(struct worker *worker)
 	}
 }
 
+// The turn is over, and another does not follow at once.
 static inline void end_turn(struct worker *worker)
 {
 	ck_pr_store_ptr(&worker->running, NULL);
@@ -482,7 +487,6 @@ static void leave_with_mail(struct worker *worker, struct slot *slot)
 			ck_pr_store_8(&slot->overloaded, 0);
 		if (mailbox_go_idle(&slot->in, &slot->out)) {
 			worker->throttle = false;
-			end_turn(worker);
 			return;
 		}
 	}
@@ -493,7 +497,6 @@ static void leave_with_mail(struct worker *worker, struct slot *slot)
 		ck_pr_store_8(&slot->overloaded, 1);
 	reschedule(worker, slot);
 	worker->throttle = false;
-	end_turn(worker);
 }
 
 // The message came too late for this life. (Not so saved mail: the wish came after it was taken.)
@@ -526,10 +529,8 @@ static inline __attribute__((always_inline)) void go_on(struct worker *worker, s
 			// is idle.
 			if (ck_pr_load_8(&slot->overloaded))
 				ck_pr_store_8(&slot->overloaded, 0);
-			if (mailbox_go_idle(&slot->in, &slot->out)) {
-				end_turn(worker);
+			if (mailbox_go_idle(&slot->in, &slot->out))
 				return;
-			}
 			for (int i = 0; i < 64 && mailbox_seems_empty(&slot->out); i++)
 				ck_pr_stall();
 			if (mailbox_seems_empty(&slot->out))
@@ -559,6 +560,7 @@ void turn(struct worker *worker, struct slot *slot)
 		grant(worker, worker->budget);
 		go_on(worker, slot);
 	} while (worker->credit > 0 && !worker->poll_soon && (slot = take_next_soon(worker)));
+	end_turn(worker);
 }
 
 static void give(struct worker *worker, struct slot *slot, const struct noh_delivery *in)
@@ -633,8 +635,9 @@ void turn_resume_after_failure(struct worker *worker)
 		one(worker, slot, taken);
 	if (--worker->credit > worker->floor || grant_more(worker, slot)) {
 		go_on(worker, slot);
-		return;
+	} else {
+		run_turn_ends(worker);
+		leave_with_mail(worker, slot);
 	}
-	run_turn_ends(worker);
-	leave_with_mail(worker, slot);
+	end_turn(worker);
 }

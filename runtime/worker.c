@@ -76,9 +76,11 @@ int worker_create(struct noh_runtime *runtime, uint32_t index, struct worker **r
 	worker->runtime = runtime;
 	worker->index = index;
 	worker->slots.depot = &runtime->slots;
+	ring_look_for_room(&worker->ring);
 	worker->quantum = worker->credit = FIRST_QUANTUM;
 	worker->budget = runtime->budget;
 	worker->runs_at_once = runtime->simulation ? NULL : runtime;
+	worker->wakes_blindly = runtime->worker_count == 1 ? worker->runs_at_once : NULL;
 	worker->born_with = runtime->simulation ? SLOT_NOTED : 0;
 	pthread_mutex_init(&worker->home.lock, NULL);
 	newborns_init(&worker->newborns);

@@ -25,8 +25,10 @@ struct statistics {
 struct worker {
 	// Constant while the runtime runs.
 	struct noh_runtime *runtime;
-	struct noh_runtime *runs_at_once; // the same, but NULL if it is simulated
-	uint16_t born_with;               // flags of every actor that begins here
+	struct noh_runtime *runs_at_once;  // the same, but NULL if it is simulated
+	struct noh_runtime *wakes_blindly; // the same, while nobody must be woken to share what it
+					   // puts into its ring: messages are short, or it is alone
+	uint16_t born_with;                // flags of every actor that begins here
 	uint32_t index;
 	struct reactor *reactor;
 	pthread_t thread;
@@ -92,8 +94,7 @@ struct worker {
 	struct statistics statistics;
 
 	// Shared: whoever wakes or steals.
-	_Alignas(CACHE_LINE) void *next; // the actor woken last; put by the owner, taken by anyone
-	struct ring ring;
+	_Alignas(CACHE_LINE) struct ring ring;
 	struct newborns newborns;
 	struct shared_queue home;             // pinned actors woken from elsewhere
 	_Alignas(CACHE_LINE) uint32_t parked; // for the watchdog
@@ -133,12 +134,14 @@ void schedule(struct slot *slot);
 void schedule_newborn(struct slot *slot);
 /* The worker's own thread: puts a slot that has just had its turn back into the queue. */
 void reschedule(struct worker *worker, struct slot *slot);
-/* The worker's own thread. The actor woken last, or else the pinned one, if it is its turn. */
+/* The worker's own thread, after something was left in its queue for later. */
+void maybe_wake_one(struct worker *worker);
+/* The worker's own thread. Who is next, or else the pinned one, if it is its turn. */
 static inline struct slot *take_next_soon(struct worker *worker)
 {
 	if (worker->next_runs <= 0)
 		return NULL;
-	if (!ck_pr_load_ptr(&worker->next)) {
+	if (!ring_next(&worker->ring)) {
 		struct slot *pinned = worker->home_next;
 		if (!pinned)
 			return NULL;
@@ -147,7 +150,7 @@ static inline struct slot *take_next_soon(struct worker *worker)
 		return pinned;
 	}
 	worker->next_runs--;
-	return (struct slot *)exchange(&worker->next, NULL); // pairs with steal_next()
+	return ring_take_next(&worker->ring);
 }
 
 /* The worker's own thread. NULL: nothing to do anywhere that this worker may take now. */

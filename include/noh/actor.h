@@ -169,9 +169,24 @@ static inline bool noh_same(noh_actor a, noh_actor b)
  * Any thread. Copies str and list, retains bytes, takes owned. Returns 0; -EINVAL sent to nobody;
  * -EAGAIN refused by a full mailbox, -EMSGSIZE larger than that: these two have taken nothing. Says
  * nothing of the receiver's life: that is what monitors are for. */
-#define noh_send(to, message, ...) \
-	noh_send_type(to, &message##_message, NOH_VALUE(message, __VA_ARGS__))
+#define noh_send(to, message, ...)                                              \
+	noh_send_sized(to, &message##_message, NOH_VALUE(message, __VA_ARGS__), \
+		       sizeof(struct message))
 int noh_send_type(noh_actor to, const struct noh_message_type *type, const void *body);
+
+/* Behind noh_send(): a message of up to four words goes in registers. What is beyond its size is
+ * not looked at. */
+int noh_send_words(noh_actor to, const struct noh_message_type *type, uint64_t first,
+		   uint64_t second, uint64_t third, uint64_t fourth);
+static inline int noh_send_sized(noh_actor to, const struct noh_message_type *type,
+				 const void *body, size_t size)
+{
+	uint64_t words[4] = {0, 0, 0, 0};
+	if (size > sizeof(words) || size % sizeof(words[0]))
+		return noh_send_type(to, type, body);
+	__builtin_memcpy(words, body, size);
+	return noh_send_words(to, type, words[0], words[1], words[2], words[3]);
+}
 
 /* noh_send(), and waits for room in a full mailbox: `err = noh_send_wait(printer, 1000, page,
  * .text = "...");` Fibers. `within_ms` < 0 waits for ever. -EAGAIN: there was no room all that

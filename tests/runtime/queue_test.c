@@ -55,7 +55,63 @@ Test(ring, leaves_alone_what_another_thief_is_copying)
 	// Empty for its owner, who steals elsewhere; but the thief still reads its half.
 	struct slot *stolen = ring_steal(&second, &first);
 	for (int i = 0; i < RING_SIZE / 2; i++)
-		cr_assert_eq(first.entries[i], &slots[i]);
+		cr_assert_eq(*ring_entry(&first, (uint32_t)i), &slots[i]);
 	cr_expect_eq(stolen, &slots[RING_SIZE]);
 	cr_expect_eq(ring_take(&second), &slots[RING_SIZE + 1]);
+}
+
+static void expect_taken(struct slot *slot)
+{
+	cr_assert_eq(ring_take(&first), slot);
+}
+
+Test(ring, puts_who_is_woken_first_next_and_the_others_in_order)
+{
+	ring_look_for_room(&first);
+	cr_assert(ring_put_if(&first, &slots[0], false));
+	cr_expect_eq(ring_next(&first), NULL);
+
+	cr_assert(ring_put_if(&first, &slots[1], true));
+	cr_assert(ring_put_if(&first, &slots[2], false));
+	cr_assert(ring_put_if(&first, &slots[3], true));
+	cr_assert(ring_put_if(&first, &slots[4], true));
+
+	cr_expect_eq(ring_next(&first), &slots[1]);
+	cr_expect_eq(ring_count(&first), 2);
+	expect_taken(&slots[3]);
+	expect_taken(&slots[4]);
+	expect_taken(NULL);
+	cr_expect_eq(ring_take_next(&first), &slots[1]);
+	cr_expect_eq(ring_take_next(&first), NULL);
+}
+
+Test(ring, that_is_full_overwrites_nobody)
+{
+	ring_look_for_room(&first);
+	cr_assert(ring_put_next(&first, &slots[RING_SIZE]));
+	for (int i = 0; i < RING_SIZE; i++)
+		cr_assert(ring_put_if(&first, &slots[i], true));
+
+	cr_expect(!ring_put_if(&first, &slots[RING_SIZE + 1], true));
+	cr_expect(!ring_put_if(&first, &slots[RING_SIZE + 1], false));
+
+	for (int i = 0; i < RING_SIZE; i++)
+		expect_taken(&slots[i]);
+	cr_expect(!ring_put_if(&first, &slots[0], true), "it has not looked");
+	ring_look_for_room(&first);
+	cr_expect(ring_put_if(&first, &slots[0], true));
+	expect_taken(&slots[0]);
+}
+
+Test(ring, that_a_thief_has_filled_overwrites_nobody)
+{
+	ring_look_for_room(&second);
+	fill(&first, slots, RING_SIZE);
+	cr_assert(ring_steal(&first, &second)); // the older half but one
+	cr_assert(ring_put_next(&second, &slots[0]));
+
+	uint32_t room = RING_SIZE - ring_count(&second);
+	for (uint32_t i = 0; i < room; i++)
+		cr_assert(ring_put_if(&second, &slots[RING_SIZE + i], true));
+	cr_expect(!ring_put_if(&second, &slots[0], true));
 }
