@@ -12,7 +12,7 @@
 #include "bench/machine.h"
 #include "bench/report.h"
 
-enum { USAGE_STATUS = 2, WORKERS_MOST = 256, TOKENS_MOST = 1000000 };
+enum { USAGE_STATUS = 2, WORKERS_MOST = 256, TOKENS_MOST = 1000000, SHUTDOWN_MS = 60 * 1000 };
 
 struct options {
 	const struct workload *workload;
@@ -163,7 +163,9 @@ int main(int count, char **words)
 	struct run run = {.workload = options.workload,
 			  .work = {.n = options.n, .tokens = options.tokens}};
 	double line_ns = cache_line_ns();
-	int status = noh_run(root, &run, .name = "bench", .workers = (uint32_t)options.workers);
+	// Tens of millions take longer to end in order than a program usually waits.
+	int status = noh_run(root, &run, .name = "bench", .workers = (uint32_t)options.workers,
+			     .shutdown_ms = SHUTDOWN_MS);
 	if (status || !run.done)
 		return status ? status : 1;
 
