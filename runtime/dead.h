@@ -10,9 +10,6 @@
 void dead_on_send(struct worker *worker, uint64_t to, const struct message_info *info,
 		  const void *body);
 
-/* A control envelope whose receiver is gone; the caller frees it. */
-void control_undelivered(struct envelope *envelope, uint64_t to);
-
 /* Counts, traces and reports one to the subscriber. */
 void dead_count(struct noh_runtime *runtime, uint64_t to, uint64_t from,
 		const struct message_info *info, const void *body, const char *why);

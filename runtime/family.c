@@ -125,6 +125,8 @@ void family_hear(struct worker *worker, struct slot *slot, struct envelope *enve
 		hear_of_child(worker, slot, child, ended);
 	else if (ended->in_limbo && slot_state(slot) != SLOT_ALIVE)
 		post_control(child, CONTROL_LET_GO, 0, NULL, 0);
-	free(ended->reason);
-	free(ended->crash);
+	if (ended->reason) // mostly there is none, and each life comes by here
+		free(ended->reason);
+	if (ended->crash)
+		free(ended->crash);
 }

@@ -151,7 +151,7 @@ static inline void tell_parent(const struct extras *extras, uint64_t parent, uin
 				    .crash = crash,
 				    .in_limbo = in_limbo,
 				    .restarts_heard = extras ? extras->restarts_heard : 0};
-	post_control(parent, CONTROL_ENDED, self, &ended, sizeof(ended));
+	post_control_of_size(parent, CONTROL_ENDED, self, &ended, sizeof(ended));
 }
 
 void child_slot_free(uint64_t handle)
@@ -214,7 +214,8 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 		extras->ending.reason = NULL;
 		extras_free(extras);
 	}
-	free(ending.reason);
+	if (ending.reason)
+		free(ending.reason);
 }
 
 static void start_again(struct worker *worker, struct slot *slot, void *state)
@@ -298,7 +299,8 @@ void life_end_rest(struct worker *worker, struct slot *slot)
 	worker->ending = (struct ending){0};
 	worker->stopping = worker->ends_later = false;
 	worker->end_asked = false;
-	free(worker->end_reason); // of a noh_end() that came to nothing
+	if (worker->end_reason)
+		free(worker->end_reason); // of a noh_end() that came to nothing
 	worker->end_reason = NULL;
 	slot->flags &= (uint16_t) ~(SLOT_STARTING | SLOT_STARTS_LATER | SLOT_ENDS_LATER);
 

@@ -3,6 +3,8 @@
 #ifndef NOH_RUNTIME_POST_H
 #define NOH_RUNTIME_POST_H
 
+#include <string.h>
+
 #include "runtime/extras.h"
 #include "runtime/message.h"
 #include "runtime/worker.h"
@@ -209,6 +211,38 @@ struct envelope *post_again(struct envelope *envelope, uint32_t generation);
  * dealt with as control_undelivered() says. */
 void post_control(uint64_t to, enum control control, uint64_t sender, const void *body,
 		  size_t size);
+
+/* A control envelope whose receiver is gone; the caller frees it. */
+void control_undelivered(struct envelope *envelope, uint64_t to);
+
+static inline struct envelope *control_envelope(enum control control, uint64_t to, uint64_t sender,
+						const void *body, size_t size)
+{
+	struct envelope *envelope = envelope_new(size, handle_generation(to));
+	envelope->sender = sender;
+	envelope->type = (uint32_t)POST_CONTROL << POST_SHIFT | control;
+	envelope->ask = 0;
+	if (size)
+		memcpy(envelope->body, body, size);
+	return envelope;
+}
+
+/* The same in place, for what is told often and whose size the compiler knows. */
+static inline void post_control_of_size(uint64_t to, enum control control, uint64_t sender,
+					const void *body, size_t size)
+{
+	struct slot *slot = slot_of(to);
+	if (__builtin_expect(!slot, 0))
+		return;
+
+	struct envelope *envelope = control_envelope(control, to, sender, body, size);
+	if (__builtin_expect(ck_pr_load_32(&slot->generation) != handle_generation(to), 0)) {
+		control_undelivered(envelope, to);
+		envelope_free(envelope);
+		return;
+	}
+	post(slot, envelope);
+}
 
 /* Any thread. A message that an end or another event causes, if the receiver is there: its kind
  * says what is looked at before it is handled, with the help of `ask`. Copies the body. */

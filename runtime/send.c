@@ -251,31 +251,9 @@ bool deliver(uint64_t to, uint64_t from, const struct noh_message_type *type, co
 	return true;
 }
 
-static struct envelope *control_envelope(enum control control, uint64_t to, uint64_t sender,
-					 const void *body, size_t size)
-{
-	struct envelope *envelope = envelope_new(size, handle_generation(to));
-	envelope->sender = sender;
-	envelope->type = (uint32_t)POST_CONTROL << POST_SHIFT | control;
-	envelope->ask = 0;
-	if (size)
-		memcpy(envelope->body, body, size);
-	return envelope;
-}
-
 void post_control(uint64_t to, enum control control, uint64_t sender, const void *body, size_t size)
 {
-	struct slot *slot = slot_of(to);
-	if (!slot)
-		return;
-
-	struct envelope *envelope = control_envelope(control, to, sender, body, size);
-	if (ck_pr_load_32(&slot->generation) != handle_generation(to)) {
-		control_undelivered(envelope, to);
-		envelope_free(envelope);
-		return;
-	}
-	post(slot, envelope);
+	post_control_of_size(to, control, sender, body, size);
 }
 
 void post_caused(uint64_t to, uint64_t from, enum post_kind kind, uint64_t ask,
