@@ -52,7 +52,6 @@ struct noh_runtime {
 	// Ending.
 	_Alignas(CACHE_LINE) uint32_t ended; // the guardian is gone: workers leave
 	uint32_t stop_asked;                 // a signal number + 1, or 1 for noh_shutdown()
-	uint32_t threads;                    // that called noh_thread_enter() and have not left
 	int status;                          // of the root
 	uint64_t subscriber;                 // of dead letters
 	uint64_t dead_letters_outside;       // counted by plain threads
@@ -63,8 +62,12 @@ struct noh_runtime {
 	uint64_t ends_since_ns;  // when the tree was asked to end; read after it has
 	uint64_t root, waiter;   // handles: the root, and who is in noh_wait_for_stop()
 
+	// Plain threads that called noh_thread_enter() and have not left. Each that wakes an actor
+	// writes it: so no worker looks at this line.
+	_Alignas(CACHE_LINE) uint32_t threads;
+
 	// The watchdog.
-	pthread_t watchdog;
+	_Alignas(CACHE_LINE) pthread_t watchdog;
 	pthread_mutex_t watchdog_lock;
 	pthread_cond_t watchdog_wake;
 	bool watchdog_started;

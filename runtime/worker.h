@@ -70,15 +70,12 @@ struct worker {
 	struct stack_caches stacks;
 
 	// Time.
-	uint64_t now_ns; // when the clock was last looked at
 	uint64_t turn_began_ns;
 	struct clock_glance glance; // for deadlines
 	bool poll_soon;             // it was looked at since the reactor's turn to be polled was
 	int32_t quantum;            // messages between two looks
 	uint64_t turns_before;      // statistics.turns at the last look
 	uint64_t recent_ns, recent_turns; // of the last looks, the older the less
-	uint64_t turn_ns;                 // mean
-	uint64_t busy_since_ns;           // the queue has not been empty since; 0: it was
 	bool messages_are_short; // to handle one costs less than to pass it to another processor
 
 	// Queues that only this worker touches.
@@ -96,8 +93,13 @@ struct worker {
 	// Shared: whoever wakes or steals.
 	_Alignas(CACHE_LINE) struct ring ring;
 	struct newborns newborns;
-	struct shared_queue home;             // pinned actors woken from elsewhere
-	_Alignas(CACHE_LINE) uint32_t parked; // for the watchdog
+	struct shared_queue home; // pinned actors woken from elsewhere
+
+	// Shared: whoever looks for work, and the watchdog. Apart from what each message writes.
+	_Alignas(CACHE_LINE) uint64_t now_ns; // when the clock was last looked at
+	uint64_t turn_ns;                     // mean
+	uint64_t busy_since_ns;               // the queue has not been empty since; 0: it was
+	uint32_t parked;
 };
 
 extern _Thread_local struct worker *this_worker;
