@@ -1,5 +1,6 @@
 """A report as tables, for a terminal and as Markdown. Measures nothing and decides nothing."""
 import re
+import textwrap
 from dataclasses import dataclass
 
 from run import figures, plan
@@ -172,11 +173,12 @@ def as_markdown(one):
 
 def report_markdown(report, picture):
     head = report.head
-    parts = [f"{noh_words(head)}; {machine_words(head)}, {head['when'][:10]}. Medians of {head['rounds']} "
-             "runs, each a process of its own, by turns: Noh, peer, Noh, peer. ±: how far the farthest run lay from "
-             "the median. ×: by the median of Noh's runs between. \"Noh or\" somebody: less than "
-             "ten percent apart, and the runs overlap. The floor is a program that can do nothing but "
-             f"what is measured.\n{cache_line_words(report)}",
+    words = (f"{noh_words(head)}; {machine_words(head)}, {head['when'][:10]}. Medians of "
+             f"{head['rounds']} runs, each a process of its own, by turns: Noh, peer, Noh, peer. ±: how "
+             "far the farthest run lay from the median. ×: by the median of Noh's runs between. \"Noh "
+             "or\" somebody: less than ten percent apart, and the runs overlap. The floor is a program "
+             f"that can do nothing but what is measured. {cache_line_words(report)}")
+    parts = [textwrap.fill(words, 100),
              f"![What peers take, by what Noh takes]({picture})"]
     parts += [f"### {one.title}\n\n{as_markdown(one)}" for one in all_tables(report)]
     if head["left_out"]:
