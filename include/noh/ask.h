@@ -13,6 +13,9 @@ NOH_BEGIN
  * message (actor.h); plain threads drop it by noh_drop(). Returns 0 or a negative errno as in
  * struct noh_outcome.
  *
+ * In a fiber so do the answers of earlier asks, so that several can be used together: a fiber that
+ * never receives keeps them all, some 80 bytes each, until noh_receive(0, quit) or the like.
+ *
  * Who asks for the sake of a request in hand, not yet answered or taken by noh_reply_later(), waits
  * no longer than its asker: `within_ms` 0 takes what is left of that deadline, and more than that
  * is cut to it; but NOH_FOREVER is not, for what must be done in any case. The outcome of a

@@ -315,3 +315,23 @@ Test(lent, says_so_once_when_a_fiber_pins_more_than_a_thousand_messages)
 {
 	cr_expect_eq(noh_run(ask_on_and_on, NULL, .workers = 1, .log = count_warnings), 0);
 }
+
+static int ask_and_look(void *unused)
+{
+	(void)unused;
+	const struct price *answer;
+	noh_actor shop = noh_spawn(shop);
+	for (uint64_t i = 1; i < 5000; i++) {
+		noh_check(!noh_ask(shop, get_price, 1000, &answer, .serial = i));
+		if (i % 900 == 0)
+			noh_receive(0, price); // looks for what never comes
+	}
+	noh_check(!warnings);
+	return 0;
+}
+
+Test(lent, is_given_back_by_a_look_for_mail)
+{
+	warnings = 0;
+	cr_expect_eq(noh_run(ask_and_look, NULL, .workers = 1, .log = count_warnings), 0);
+}
