@@ -1,5 +1,6 @@
 /*
- * Finding cycles of asks, by probes that go the way of the asks; knows nothing of answers.
+ * Finding cycles of asks and joins, by probes that go the way of the asks; knows nothing of
+ * answers.
  *
  * A fiber that asks waits for whoever has its request. When that is a fiber which waits in an ask
  * of its own, and holds the request (in hand, or in its mail), nobody answers until that ask has
@@ -14,6 +15,11 @@
  * cycle was whole. Then one request of the cycle is refused: the one that closed it, which lies in
  * the mail of the fiber it was sent to, while the others are in hand. If several lie in mail any
  * will do, but all probes must choose the same: that of the highest handle.
+ *
+ * Who joins one actor, for as long as it takes, waits for that as surely as who asks it, and holds
+ * up those whose requests it has. Such a wait begins without a request that reaches anybody, so
+ * whoever begins it with requests of others sends out a probe too. A join cannot be refused: the
+ * cycle ends by one of its requests. If none lies in mail that may be one in hand.
  *
  * A request that was passed on, or taken by noh_reply_later(), may be answered by anybody: there is
  * no edge then, and nothing is reported that is not sure.
@@ -38,7 +44,7 @@ enum {
 	MAIL_TRIED = 1000, // envelopes of a fiber's mail
 };
 
-// A fiber, and the ask in which it waits for the next one.
+// A fiber, and the ask in which it waits for the next one; 0: it joins that one.
 struct hop {
 	uint64_t who, ask;
 	bool in_mail; // the next one has the request in its mail, not in hand
@@ -58,22 +64,36 @@ void probe_drop(struct probe *probe)
 
 // ---- edges
 
-// What the fiber waits for, if each of its open asks must end before it goes on.
-static const struct ask_table *waits(const struct slot *slot)
+// What a fiber waits for: its open asks, if each must end before it goes on, or the end of another.
+struct waiting {
+	const struct ask_table *asks; // or NULL
+	uint64_t joined;              // or 0
+};
+
+// False: for nothing of that kind.
+static bool waits(const struct slot *slot, struct waiting *waiting)
 {
-	const struct gather *gather =
-		slot->flags & SLOT_FIBER && slot->extras ? fiber_gathers(slot) : NULL;
-	if (!gather || (gather->needed && gather->needed != gather->good + gather->open))
-		return NULL;
-	return &slot->extras->asks;
+	*waiting = (struct waiting){0};
+	if (!(slot->flags & SLOT_FIBER) || !slot->extras)
+		return false;
+	const struct gather *gather = fiber_gathers(slot);
+	if (!gather)
+		waiting->joined = fiber_joins(slot);
+	else if (!gather->needed || gather->needed == gather->good + gather->open)
+		waiting->asks = &slot->extras->asks;
+	return waiting->asks || waiting->joined;
 }
 
-static const struct ask *open_ask(const struct ask_table *table, uint64_t id)
+// For whom it waits in this ask, or, if that is 0, in a join; 0: it does not.
+static uint64_t waited_for(const struct waiting *waiting, uint64_t ask)
 {
-	for (uint32_t i = 0; i < table->used; i++)
-		if (table->asks[i].id == id)
-			return &table->asks[i];
-	return NULL;
+	const struct ask_table *table = waiting->asks;
+	if (!ask)
+		return waiting->joined;
+	for (uint32_t i = 0; table && i < table->used; i++)
+		if (table->asks[i].id == ask)
+			return table->asks[i].to;
+	return 0;
 }
 
 static bool is_request_of(const struct envelope *envelope, const void *argument)
@@ -83,12 +103,15 @@ static bool is_request_of(const struct envelope *envelope, const void *argument)
 	       envelope->ask == hop->ask;
 }
 
-// True if the fiber has the request of the hop, unanswered.
+// True if the fiber has the request of the hop, unanswered. (Who is joined has not ended: that
+// suffices.)
 static bool holds(const struct slot *slot, struct hop *hop)
 {
 	const struct envelope *hand = fiber_hand(slot), *mail = slot->saved;
 
 	hop->in_mail = false;
+	if (!hop->ask)
+		return true;
 	if (hand && is_request_of(hand, hop))
 		return true;
 	hop->in_mail = true;
@@ -118,43 +141,64 @@ static bool may_wait(uint64_t actor)
 	return type && type->run;
 }
 
-// From this fiber to all that it asks; `so_far` may be NULL.
-static void spread(struct worker *worker, const struct ask_table *table, const struct probe *so_far)
+static void spread_to(struct worker *worker, uint64_t to, uint64_t ask, uint32_t paths,
+		      const struct probe *so_far)
 {
-	uint32_t count = so_far ? so_far->count : 0, paths = so_far ? so_far->paths : PATHS_MOST;
-
-	if (table->open > paths)
+	uint32_t count = so_far ? so_far->count : 0;
+	if (!may_wait(to))
 		return;
-	for (uint32_t i = 0; i < table->used; i++) {
-		const struct ask *ask = &table->asks[i];
-		if (!ask->id || !may_wait(ask->to))
-			continue;
-		struct probe *probe =
-			must_allocate(sizeof(*probe) + (count + 1) * sizeof(probe->hops[0]));
-		*probe = (struct probe){
-			.count = count + 1, .at = count, .paths = paths / table->open};
-		for (uint32_t hop = 0; hop < count; hop++)
-			probe->hops[hop] = so_far->hops[hop];
-		probe->hops[count] = (struct hop){.who = worker->self, .ask = ask->id};
-		send_on(probe, ask->to, worker->self);
-	}
+
+	struct probe *probe = must_allocate(sizeof(*probe) + (count + 1) * sizeof(probe->hops[0]));
+	*probe = (struct probe){.count = count + 1, .at = count, .paths = paths};
+	for (uint32_t hop = 0; hop < count; hop++)
+		probe->hops[hop] = so_far->hops[hop];
+	probe->hops[count] = (struct hop){.who = worker->self, .ask = ask};
+	send_on(probe, to, worker->self);
+}
+
+// From this fiber to all that it waits for; `so_far` may be NULL.
+static void spread(struct worker *worker, const struct waiting *waiting, const struct probe *so_far)
+{
+	const struct ask_table *table = waiting->asks;
+	uint32_t paths = so_far ? so_far->paths : PATHS_MOST;
+
+	if (waiting->joined)
+		spread_to(worker, waiting->joined, 0, paths, so_far);
+	if (!table || table->open > paths)
+		return;
+	for (uint32_t i = 0; i < table->used; i++)
+		if (table->asks[i].id)
+			spread_to(worker, table->asks[i].to, table->asks[i].id, paths / table->open,
+				  so_far);
 }
 
 void deadlock_look(struct worker *worker, struct slot *slot)
 {
-	const struct ask_table *table = waits(slot);
-	if (table)
-		spread(worker, table, NULL);
+	struct waiting waiting;
+	if (waits(slot, &waiting))
+		spread(worker, &waiting, NULL);
+}
+
+void deadlock_look_before_join(struct worker *worker, uint64_t joined)
+{
+	spread_to(worker, joined, 0, PATHS_MOST, NULL);
 }
 
 // ---- a cycle
 
+// Joins cannot be refused, and what is in mail only if there is such.
+static int fitness(const struct hop *hop)
+{
+	return hop->in_mail ? 2 : hop->ask ? 1 : 0;
+}
+
 static uint32_t refused_hop(const struct probe *probe)
 {
 	uint32_t refused = 0;
-	for (uint32_t i = 0; i < probe->count; i++) {
+	for (uint32_t i = 1; i < probe->count; i++) {
 		const struct hop *hop = &probe->hops[i], *best = &probe->hops[refused];
-		if (hop->in_mail && (!best->in_mail || hop->who > best->who))
+		if (fitness(hop) > fitness(best) ||
+		    (fitness(hop) == fitness(best) && hop->who > best->who))
 			refused = i;
 	}
 	return refused;
@@ -167,10 +211,13 @@ static void refuse(struct worker *worker, struct slot *slot, const struct probe 
 	char text[1024];
 	size_t length = 0;
 
+	if (!hop->ask)
+		return; // all of it are joins
 	struct envelope *request = saved_take_wanted(slot, is_request_of, hop);
-	if (!request)
+	struct envelope *hand = request ? NULL : fiber_hand(slot);
+	if (!request && (!hand || !is_request_of(hand, hop)))
 		return;
-	if (request->type & POST_MARKS)
+	if (request && request->type & POST_MARKS)
 		marks_take(worker->runtime, slot, request);
 	for (uint32_t i = 0; i <= probe->count && length < sizeof(text); i++) {
 		char name[96];
@@ -181,6 +228,10 @@ static void refuse(struct worker *worker, struct slot *slot, const struct probe 
 	}
 	noh_log(NOH_WARN, "a cycle of asks: %s", text);
 	post_answer_error(hop->who, hop->ask, -EDEADLK, text);
+	if (hand) {
+		post_answered(hand);
+		return;
+	}
 	envelope_release(request);
 	envelope_free(request);
 }
@@ -201,24 +252,25 @@ static bool has_been_here(const struct probe *probe, uint64_t self)
 
 void deadlock_probe(struct worker *worker, struct slot *slot, struct probe *probe)
 {
-	const struct ask_table *table = waits(slot);
+	struct waiting waiting;
+	bool is_waiting = waits(slot, &waiting);
 	struct hop *from = &probe->hops[probe->at];
 	bool was_in_mail = from->in_mail;
 
-	if (!table || !holds(slot, from)) {
+	if (!is_waiting || !holds(slot, from)) {
 		probe_drop(probe);
 		return;
 	}
 	if (!probe->left && probe->hops[0].who != worker->self) {
 		if (probe->count < HOPS_MOST && !has_been_here(probe, worker->self))
-			spread(worker, table, probe);
+			spread(worker, &waiting, probe);
 		probe_drop(probe);
 		return;
 	}
 
 	uint32_t next = (probe->at + 1) % probe->count;
-	const struct ask *ask = open_ask(table, probe->hops[next].ask);
-	if (!ask || probe->hops[next].who != worker->self ||
+	uint64_t to = waited_for(&waiting, probe->hops[next].ask);
+	if (!to || probe->hops[next].who != worker->self ||
 	    (probe->left && was_in_mail != from->in_mail)) {
 		probe_drop(probe);
 		return;
@@ -231,5 +283,5 @@ void deadlock_probe(struct worker *worker, struct slot *slot, struct probe *prob
 		return;
 	}
 	probe->at = next;
-	send_on(probe, ask->to, worker->self);
+	send_on(probe, to, worker->self);
 }

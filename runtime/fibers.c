@@ -298,10 +298,10 @@ static inline bool is_wanted(const struct fiber *fiber, const struct envelope *e
 
 static void unwanted(struct worker *worker, struct fiber *fiber, struct envelope *envelope)
 {
-	bool closes_circle = fiber->state == FIBER_ASKS && envelope->type & POST_WAITED;
+	bool may_close_circle = envelope->type & POST_WAITED;
 
 	fiber_save_unwanted(fiber, envelope);
-	if (closes_circle)
+	if (may_close_circle)
 		deadlock_look(worker, fiber->slot);
 	if (fiber->state != FIBER_RECEIVES || !fiber->examines)
 		return;

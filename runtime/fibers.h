@@ -47,6 +47,8 @@ void fiber_ask_over(struct worker *worker, struct slot *slot, const struct noh_o
 
 /* What it waits for with its asks, or NULL; and its message in hand, or NULL. */
 struct gather *fiber_gathers(const struct slot *slot);
+/* The one actor whose end it waits for in a join, for as long as it takes; or 0. */
+uint64_t fiber_joins(const struct slot *slot);
 struct envelope *fiber_hand(const struct slot *slot);
 
 /* The running fiber waits for the asks that it has opened. */

@@ -4,6 +4,7 @@
 
 #include <noh/noh.h>
 
+#include "runtime/deadlock.h"
 #include "runtime/fiber.h"
 #include "runtime/watches.h"
 
@@ -29,6 +30,17 @@ static bool is_end(const struct envelope *envelope, const void *argument)
 	return false;
 }
 
+uint64_t fiber_joins(const struct slot *slot)
+{
+	const struct fiber *fiber = slot->extras->fiber;
+	if (!fiber || slot_state(slot) != SLOT_ALIVE || fiber->state != FIBER_RECEIVES ||
+	    fiber->is_wanted != is_end || fiber->deadline_ns != UINT64_MAX ||
+	    slot->flags & SLOT_LOOKS)
+		return 0;
+	const struct joining *joining = (const struct joining *)fiber->argument;
+	return joining->count == 1 && !joining->watch ? joining->actors[0].id : 0;
+}
+
 // Until the next join.
 static void hold(struct fiber *fiber, struct envelope *envelope)
 {
@@ -44,6 +56,9 @@ static int how_it_ended(const struct noh_down *down)
 static int join(struct fiber *fiber, struct joining *joining, int64_t within_ms,
 		struct noh_joined *how)
 {
+	if (within_ms < 0 && joining->count == 1 &&
+	    ((fiber->hand && fiber->hand->ask) || fiber->slot->saved))
+		deadlock_look_before_join(worker_here(), joining->actors[0].id);
 	struct envelope *envelope = fiber_await(within_ms, is_end, joining);
 	const struct noh_delivery *result = NULL;
 

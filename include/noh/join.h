@@ -32,10 +32,11 @@ struct noh_joined {
  *
  * Fibers. `within_ms` < 0 waits for ever, 0 only looks; other mail stays queued. An actor that this
  * fiber monitors, as one spawned `.monitored`, can be joined at any time, also long after it has
- * ended; another is monitored for the time of the call. To call off what it does: noh_kill(). What
- * is written to `ret_how` (which may be NULL) lives until the next noh_receive() or join. Returns 0
- * after a normal end; -ECONNRESET after any other; -ESRCH if it was gone before it was monitored;
- * -ETIMEDOUT, with nothing written, when time is up. */
+ * ended; another is monitored for the time of the call. An actor that asks, directly or through
+ * others, who joins it without limit is told so by -EDEADLK (ask.h). To call off what it does:
+ * noh_kill(). What is written to `ret_how` (which may be NULL) lives until the next noh_receive()
+ * or join. Returns 0 after a normal end; -ECONNRESET after any other; -ESRCH if it was gone before
+ * it was monitored; -ETIMEDOUT, with nothing written, when time is up. */
 int noh_join(noh_actor who, int64_t within_ms, struct noh_joined *ret_how);
 
 /* Waits for whichever of several ends first, and takes it out of the array, whose order may change.

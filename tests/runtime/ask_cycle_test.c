@@ -273,3 +273,86 @@ Simulated(ask_cycle, is_none_in_a_queue_of_askers)
 	for (int i = 0; i < 20; i++)
 		noh_check(all[i].answer->err == 0);
 }
+
+// ---- joins
+
+// Asks one, and answers by its end.
+struct asking_child {
+	noh_actor whom, then; // who is to ask that one
+};
+NOH_MESSAGE(outcome, (i64, err), (str, text));
+
+static void ask_as_child(struct asking_child *self)
+{
+	const struct walked *answer;
+	int err = noh_ask(self->whom, walk, 1000, &answer,
+			  .way = {&self->then, self->then.id ? 1 : 0});
+	noh_finish(outcome, .err = err ? err : answer->err,
+		   .text = err ? noh_ask_text() : answer->text);
+}
+
+NOH_FIBER(asking_child, ask_as_child);
+
+static void is_told(const struct noh_joined *how, const char *text)
+{
+	const struct outcome *outcome = noh_as(how->result, outcome);
+	noh_check(outcome && outcome->err == -EDEADLK);
+	noh_check(!strcmp(outcome->text, text));
+}
+
+Simulated(ask_cycle, of_a_child_that_asks_who_joins_it_is_told_to_the_child)
+{
+	noh_actor two[2] = {noh_self(), NOH_NOBODY};
+	struct noh_joined how;
+	int64_t before_ms = noh_now_ms();
+	two[1] = noh_spawn_with(asking_child, (.monitored = true), .whom = noh_self());
+	const char *text = circle(two, 2, 1);
+
+	noh_check(noh_join(two[1], -1, &how) == 0);
+
+	is_told(&how, text);
+	noh_check(noh_now_ms() == before_ms);
+}
+
+Simulated(ask_cycle, of_a_join_begun_with_the_request_in_hand_is_told_to_the_asker)
+{
+	noh_actor two[2] = {noh_self(), NOH_NOBODY};
+	struct noh_joined how;
+	int64_t before_ms = noh_now_ms();
+	two[1] = noh_spawn_with(asking_child, (.monitored = true), .whom = noh_self());
+	noh_receive(-1, walk);
+	const char *text = circle(two, 2, 1);
+
+	noh_check(noh_join(two[1], -1, &how) == 0);
+
+	is_told(&how, text);
+	noh_check(noh_now_ms() == before_ms);
+	noh_check(noh_reply(walked) == -ENOMSG);
+}
+
+Simulated(ask_cycle, through_a_join_and_a_third_is_told)
+{
+	noh_actor three[3] = {noh_self(), NOH_NOBODY, noh_spawn(node)};
+	struct noh_joined how;
+	int64_t before_ms = noh_now_ms();
+	three[1] = noh_spawn_with(asking_child, (.monitored = true), .whom = three[2],
+				  .then = noh_self());
+	const char *text = circle(three, 3, 2);
+
+	noh_check(noh_join(three[1], -1, &how) == 0);
+
+	is_told(&how, text); // who asked last, and answers so
+	noh_check(noh_now_ms() == before_ms);
+}
+
+Simulated(ask_cycle, is_none_while_a_join_has_a_limit)
+{
+	noh_actor child = noh_spawn_with(asking_child, (.monitored = true), .whom = noh_self());
+	struct noh_joined how;
+
+	noh_check(noh_join(child, 10, &how) == -ETIMEDOUT);
+	noh_receive(-1, walk);
+	noh_reply(walked);
+
+	noh_check(noh_join(child, -1, &how) == 0 && noh_as(how.result, outcome)->err == 0);
+}
