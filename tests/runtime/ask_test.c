@@ -74,6 +74,8 @@ static void on_get_balance(struct bank *self, const struct get_balance *msg)
 static void on_release(struct bank *self, const struct release *msg)
 {
 	(void)msg;
+	if (!self->kept.ask)
+		return; // the request's time was over before it came
 	if (self->how == ERROR_LATER)
 		noh_check(noh_reply_error_at(self->kept, -EACCES, "closed by now") == 0);
 	else
