@@ -66,8 +66,14 @@ static void tell_opened(struct connection *connection)
 		     ->address(connection->reactor->poller, connection->socket.descriptor, true,
 			       &peer))
 		address_print(&peer, text);
-	connection->took_opened = false;
-	tell(connection, &noh_tcp_opened_message, &opened, &connection->opened_gate);
+
+	uint64_t owner = owner_of(connection);
+	if (!owner)
+		return; // closed or given away; a next owner is told anew
+	struct opening *opening = pool_take(pool_class_of(sizeof(*opening)), sizeof(*opening));
+	*opening = (struct opening){{&opened_gate_ops}, connection, .owner = owner};
+	connection_retain(connection);
+	deliver(owner, 0, &noh_tcp_opened_message, &opened, &opening->gate);
 }
 
 static void tell_data(struct connection *connection, uint64_t owner, noh_bytes bytes)

@@ -71,6 +71,14 @@ struct given_back {
 	noh_bytes bytes;
 };
 
+// A noh_tcp_opened under way. Several are when an owner has given the connection on meanwhile.
+struct opening {
+	struct gate gate; // first
+	struct connection *connection;
+	uint64_t owner; // that is told
+	bool taken;     // that knows
+};
+
 struct connection {
 	// Constant while it has its id.
 	uint32_t index;
@@ -78,7 +86,7 @@ struct connection {
 	struct net_reactor *reactor;
 	uint32_t unsent_limit;
 	uint32_t credit; // NOH_CREDIT_BY_HAND
-	struct gate opened_gate, data_gate, ended_gate, drained_gate, closed_gate;
+	struct gate data_gate, ended_gate, drained_gate, closed_gate;
 
 	// Shared, each changed by both sides.
 	_Alignas(CACHE_LINE) uint64_t traffic; // references, data messages retired, stall; below
@@ -98,11 +106,9 @@ struct connection {
 	void *back;            // struct given_back: what the old one had not handled, newest first
 	uint32_t in_hand;      // data messages admitted and not retired
 	uint32_t drained_out;  // a noh_tcp_drained is under way; set by both sides
-	uint16_t former;       // noh_tcp_opened messages of owners that never took them
 	bool may_send;         // it is open: the owner may write by itself
 	bool above;            // more than the limit was unsent; noh_tcp_drained is promised
 	bool ended_writing;    // noh_tcp_half_close()
-	bool took_opened;      // or any message of it
 	bool closed_in_hand;   // noh_tcp_closed was admitted
 	bool gives;            // goes to the next owner when the turn ends
 

@@ -86,7 +86,6 @@ struct connection *connection_create(struct net_reactor *reactor, uint64_t owner
 					   : (uint32_t)options->unsent_limit;
 	connection->credit = options->credit ? options->credit : DEFAULT_CREDIT;
 	connection->linger_ms = linger_ms > INT32_MAX ? INT32_MAX : (int32_t)linger_ms;
-	connection->opened_gate.ops = &opened_gate_ops;
 	connection->data_gate.ops = &data_gate_ops;
 	connection->ended_gate.ops = &ended_gate_ops;
 	connection->drained_gate.ops = &drained_gate_ops;

@@ -129,18 +129,24 @@ static bool is_room_or_end(const struct envelope *envelope, const void *argument
 	       is_through(envelope, &connection->closed_gate);
 }
 
-static bool is_opened_or_end(const struct envelope *envelope, const void *argument)
-{
-	const struct connection *connection = (const struct connection *)argument;
-	return is_through(envelope, &connection->opened_gate) ||
-	       is_through(envelope, &connection->closed_gate);
-}
-
 static bool is_any_opened(const struct envelope *envelope, const void *unused)
 {
 	(void)unused;
 	return post_kind(envelope) == POST_GATED &&
 	       post_id(envelope) == noh_message_id(&noh_tcp_opened_message);
+}
+
+static noh_conn opened_by(const struct envelope *envelope)
+{
+	return ((const struct noh_tcp_opened *)(const void *)envelope->body)->conn;
+}
+
+static bool is_opened_or_end(const struct envelope *envelope, const void *argument)
+{
+	const struct connection *connection = (const struct connection *)argument;
+	return is_through(envelope, &connection->closed_gate) ||
+	       (is_any_opened(envelope, NULL) &&
+		opened_by(envelope).id == connection_id(connection));
 }
 
 // The end does not close what a fiber reads in line: it may still write, and knows when to close.
@@ -290,7 +296,7 @@ int noh_tcp_dial_with(noh_conn *ret_conn, const struct noh_connect *options)
 	struct connection *connection = connection_mine(conn);
 
 	struct envelope *envelope = fiber_await(-1, is_opened_or_end, connection);
-	bool is_open = is_through(envelope, &connection->opened_gate);
+	bool is_open = is_any_opened(envelope, NULL);
 	int err = is_open ? 0 : (int)((struct noh_tcp_closed *)(void *)envelope->body)->err;
 	fiber_done_with(envelope);
 	if (is_open)
@@ -304,7 +310,7 @@ int noh_tcp_accept(int64_t within_ms, noh_conn *ret_conn)
 	struct envelope *envelope = fiber_await(within_ms, is_any_opened, NULL);
 	if (!envelope)
 		return -ETIMEDOUT;
-	*ret_conn = ((const struct noh_tcp_opened *)(const void *)envelope->body)->conn;
+	*ret_conn = opened_by(envelope);
 	fiber_done_with(envelope);
 	return 0;
 }

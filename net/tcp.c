@@ -228,8 +228,6 @@ int noh_tcp_give(noh_conn conn, noh_actor to)
 	flush(connection);
 	disown(&connection->owned);
 	stream_give_back(connection->stream, keep_unread, connection);
-	if (!connection->took_opened)
-		connection->former++;
 	connection->closed_in_hand = false;
 	connection->give_to = to.id;
 	store_release_64(&connection->owner, 0); // pairs with give_back()
@@ -318,28 +316,28 @@ noh_conn noh_tcp_connect_with(const struct noh_connect *given)
 
 static bool admit_opened(struct gate *gate, const void *body)
 {
-	struct connection *connection =
-		(struct connection *)((char *)gate - offsetof(struct connection, opened_gate));
+	struct opening *opening = (struct opening *)gate;
+	struct connection *connection = opening->connection;
 	(void)body;
 
 	if (!is_mine(connection))
 		return false;
-	connection->took_opened = true;
+	opening->taken = true;
 	connection->may_send = true;
 	return i_am_a_fiber() || i_accept(&noh_tcp_opened_message);
 }
 
 static void retire_opened(struct gate *gate, const void *body)
 {
-	struct connection *connection =
-		(struct connection *)((char *)gate - offsetof(struct connection, opened_gate));
+	struct opening *opening = (struct opening *)gate;
+	struct connection *connection = opening->connection;
 	(void)body;
 
-	// Nobody took it: the owner has ended, perhaps without having known of it.
-	if (connection->former)
-		connection->former--;
-	else if (!connection->took_opened && ck_pr_load_64(&connection->owner))
-		close_as(connection, ASK_CLOSE);
+	// Nobody took it: the owner has ended, perhaps without having known of it. Only of this
+	// owner may that be said; the next one may have the connection by now.
+	if (!opening->taken && load_acquire_64(&connection->owner) == opening->owner)
+		close_as(connection, ASK_CLOSE); // pairs with go_to_new_owner()
+	pool_give(pool_class_of(sizeof(*opening)), opening);
 	connection_release(connection);
 }
 
@@ -441,7 +439,7 @@ static void retire_closed(struct gate *gate, const void *body)
 		(struct connection *)((char *)gate - offsetof(struct connection, closed_gate));
 	(void)body;
 
-	if (connection->closed_in_hand && is_mine(connection))
+	if (is_mine(connection) && connection->closed_in_hand)
 		close_as(connection, ASK_CLOSE);
 	connection_release(connection);
 }

@@ -670,6 +670,53 @@ BOTH(goes_to_a_new_owner_with_all_that_was_not_handled)
 	return 0;
 }
 
+// Gives its connection to the root, and takes its time to return from that.
+struct slow_giver {
+	noh_actor root;
+};
+
+NOH_MESSAGE(look_back);
+
+static bool root_has_data; // set by the root's thread, awaited on the giver's
+
+static void slow_giver_opened(struct slow_giver *self, const struct noh_tcp_opened *msg)
+{
+	noh_send(noh_self(), look_back);
+	noh_tcp_give(msg->conn, self->root);
+	int64_t end_ms = noh_now_ms() + PATIENCE_MS;
+	while (!__atomic_load_n(&root_has_data, __ATOMIC_RELAXED) && noh_now_ms() < end_ms)
+		;
+}
+
+static void slow_giver_look_back(struct slow_giver *self, const struct look_back *msg)
+{
+	(void)msg;
+	report(self->root, (noh_conn){0}, "returned", 0);
+}
+
+NOH_ACTOR(slow_giver, (noh_tcp_opened, slow_giver_opened), (look_back, slow_giver_look_back));
+
+static int stays_open_while_its_old_owner_has_not_returned(void *unused);
+REAL(stays_open_while_its_old_owner_has_not_returned)
+BODY(stays_open_while_its_old_owner_has_not_returned)
+{
+	uint16_t port;
+	listens(&port, slow_giver, noh_self());
+	noh_conn ours = noh_tcp_connect(.host = "127.0.0.1", .port = port);
+	writes(ours, "x");
+
+	const struct noh_tcp_data *data =
+		noh_as(noh_receive(PATIENCE_MS, noh_tcp_data), noh_tcp_data);
+	noh_check(data && data->conn.id != ours.id);
+	noh_conn theirs = data->conn;
+	__atomic_store_n(&root_has_data, true, __ATOMIC_RELAXED);
+	hears("returned", NULL);
+
+	writes(theirs, "still here");
+	reads_text(ours, "still here");
+	return 0;
+}
+
 NOH_MESSAGE(take, (conn, conn), (actor, from));
 
 // Owns a connection that it was given, and hands it on and on.
