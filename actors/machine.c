@@ -156,7 +156,7 @@ static int check_state(const struct check *check, size_t number)
 	const struct noh_machine *machine = check->machine;
 	const struct noh_state *state = &machine->states[number];
 
-	if (!state->name)
+	if (!state->name || !*state->name)
 		return wrong(check, "state %zu has no name", number);
 	for (size_t i = 1; i < number; i++)
 		if (!strcmp(machine->states[i].name, state->name))
@@ -291,7 +291,8 @@ void noh_machine_dot(const struct noh_machine *machine, FILE *to)
 {
 	const struct noh_state *states = machine->states;
 
-	fprintf(to, "digraph %s {\n\tstart [shape=point];\n\tstart -> \"", machine->name);
+	// Quoted, as it may be a word of the language; and no state has the empty name.
+	fprintf(to, "digraph \"%s\" {\n\t\"\" [shape=point];\n\t\"\" -> \"", machine->name);
 	print_quoted(to, states[1].name);
 	fputs("\";\n", to);
 	for (uint32_t i = 1; i < machine->state_count; i++) {

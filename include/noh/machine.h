@@ -45,7 +45,7 @@ typedef void (*noh_act_fn)(void *self, const void *msg);
 typedef bool (*noh_when_fn)(const void *self, const void *msg);
 
 struct noh_state {
-	const char *name;
+	const char *name;          // its own, and not empty
 	void (*enter)(void *self); // after it has come here, from wherever
 	void (*leave)(void *self);
 	int64_t after_ms; // in it without a change of state, it goes on to `then`

@@ -196,9 +196,9 @@ Test(machine, prints_itself_as_a_graph)
 	fclose(to);
 
 	cr_expect_str_eq(
-		text, "digraph door {\n"
-		      "\tstart [shape=point];\n"
-		      "\tstart -> \"locked\";\n"
+		text, "digraph \"door\" {\n"
+		      "\t\"\" [shape=point];\n"
+		      "\t\"\" -> \"locked\";\n"
 		      "\t\"locked\" [shape=box];\n"
 		      "\t\"open\" [shape=box];\n"
 		      "\t\"open\" -> \"locked\" [label=\"after 5000 ms\"];\n"
@@ -215,6 +215,33 @@ Test(machine, prints_itself_as_a_graph)
 		      "\t\"locked\" -> \"worn out\" [label=\"wear_out\"];\n"
 		      "\t\"open\" -> \"worn out\" [label=\"wear_out\"];\n"
 		      "}\n");
+	free(text);
+}
+
+struct graph {
+	struct noh_at at;
+};
+
+static const struct noh_state graph_states[] = {[1] = {"start"}, [2] = {"say \"go\""}};
+static const struct noh_transition graph_transitions[] = {NOH_ON(1, digit, .to = 2)};
+NOH_MACHINE(graph, graph_states, graph_transitions);
+
+Test(machine, may_bear_any_name_and_so_may_its_states_when_it_prints_itself)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	noh_machine_dot(&graph_machine, to);
+	fclose(to);
+
+	cr_expect_str_eq(text, "digraph \"graph\" {\n"
+			       "\t\"\" [shape=point];\n"
+			       "\t\"\" -> \"start\";\n"
+			       "\t\"start\" [shape=box];\n"
+			       "\t\"say \\\"go\\\"\" [shape=box];\n"
+			       "\t\"start\" -> \"say \\\"go\\\"\" [label=\"digit\"];\n"
+			       "}\n");
 	free(text);
 }
 
@@ -379,6 +406,7 @@ Test(machine, says_what_is_wrong_with_a_table)
 	static const struct noh_state zero[] = {[0] = {.name = "first"}, [1] = {.name = "second"}};
 	static const struct noh_state nameless[] = {
 		[1] = {.name = "first"}, [3] = {.name = "third"}};
+	static const struct noh_state unnamed[] = {[1] = {.name = "first"}, [2] = {.name = ""}};
 	static const struct noh_state twins[] = {[1] = {.name = "first"}, [2] = {.name = "first"}};
 	static const struct noh_state two[] = {[1] = {.name = "first"}, [2] = {.name = "second"}};
 	static const struct noh_state lost[] = {[1] = {"first", .after_ms = 10}};
@@ -389,6 +417,7 @@ Test(machine, says_what_is_wrong_with_a_table)
 	EXPECT_PROBLEM("machine m: state 0 is first: states are numbered from 1", zero,
 		       NOH_ON(1, syn));
 	EXPECT_PROBLEM("machine m: state 2 has no name", nameless, NOH_ON(1, syn));
+	EXPECT_PROBLEM("machine m: state 2 has no name", unnamed, NOH_ON(1, syn));
 	EXPECT_PROBLEM("machine m: two states are called first", twins, NOH_ON(1, syn, .to = 2));
 	EXPECT_PROBLEM("machine m: state first: its time leads to no state", lost, NOH_ON(1, syn));
 	EXPECT_PROBLEM("machine m: state first: has no after_ms, but says what is then", endless,
