@@ -99,11 +99,16 @@ static noh_actor somebody(const struct reaper *self)
 
 static void reap(struct reaper *self)
 {
-	int64_t begin_ms = noh_now_ms(), kills = 0;
+	int64_t begin_ms = noh_now_ms(), tries = 0, kills = 0;
 
 	while (!noh_receive(1, stop)) {
-		while (kills < (noh_now_ms() - begin_ms) * self->kills_per_second / 1000) {
-			noh_kill(somebody(self));
+		while (tries < (noh_now_ms() - begin_ms) * self->kills_per_second / 1000) {
+			noh_actor victim = somebody(self);
+
+			tries++;
+			if (noh_same(victim, NOH_NOBODY))
+				continue; // its whole team is just being started again
+			noh_kill(victim);
 			kills++;
 		}
 	}
