@@ -96,6 +96,9 @@ static const char *problem_of(const struct noh_supervisor *options, const struct
 		return "it has an actor type and is a supervisor";
 	if (type && (type->abi != NOH_ABI || (!type->receive && !type->run)))
 		return "its actor type is none of this version, or cannot receive";
+	if (type && type->run &&
+	    (type->limits.on_full == NOH_FULL_DROP_OLD || type->limits.on_full == NOH_FULL_LATEST))
+		return "it is a fiber, whose mailbox cannot drop old messages";
 	if (type && type->state_size && !child->state)
 		return "it has no state";
 	if (child->supervisor && !child->children)

@@ -31,8 +31,9 @@ enum noh_why {
 enum noh_full {
 	NOH_FULL_REFUSE,   // noh_send() returns -EAGAIN, and an ask fails with it
 	NOH_FULL_DROP_NEW, // drops the message
-	NOH_FULL_DROP_OLD, // drops the oldest that wait, to make room; not for fibers: who spawns
-			   // one ends the process, as a message that it looked past cannot go
+	NOH_FULL_DROP_OLD, // drops the oldest that wait, to make room; not for fibers, as a message
+			   // that they looked past cannot go: who spawns one ends the process, as
+			   // with any type that cannot be, and supervisors refuse it (-EINVAL)
 	NOH_FULL_LATEST, // a message takes the place of a queued one of the same key (noh_limits),
 			 // also while there is room; else drops the oldest; not for fibers
 	NOH_FULL_FAIL    // drops the message and fails the actor, whose quota it was

@@ -180,7 +180,14 @@ static bool is_refused(const struct noh_supervisor *options, const struct noh_ch
 		NOH_ARRAY(const struct noh_child, __VA_ARGS__, NOH_INIT(noh_child, .size = 0)), \
 		words))
 
+static void run_nothing(void *state)
+{
+	(void)state;
+}
+
 static const struct noh_actor_type other_version = {.abi = NOH_ABI + 1, .name = "other"};
+static const struct noh_actor_type choosy = {
+	.abi = NOH_ABI, .name = "choosy", .run = run_nothing, .limits.on_full = NOH_FULL_DROP_OLD};
 static const struct noh_actor_type mute = {.abi = NOH_ABI, .name = "mute"};
 
 Simulated(supervisor_start, refuses_wrong_specs_with_words_that_say_which)
@@ -194,6 +201,8 @@ Simulated(supervisor_start, refuses_wrong_specs_with_words_that_say_which)
 		(struct noh_child){.size = sizeof(struct noh_child), .type = &other_version});
 	refused("child 'mute': its actor type is none of this version, or cannot receive", (0),
 		(struct noh_child){.size = sizeof(struct noh_child), .type = &mute});
+	refused("child 'choosy': it is a fiber, whose mailbox cannot drop old messages", (0),
+		(struct noh_child){.size = sizeof(struct noh_child), .type = &choosy});
 	refused("child 'worker': it has no state", (0),
 		(struct noh_child){.size = sizeof(struct noh_child), .type = &worker_actor});
 	refused("child 'a': there is no such kind of restart", (0),
