@@ -15,9 +15,15 @@ void birth_tell(struct worker *worker, struct slot *slot)
 	post_control(slot->parent, CONTROL_STARTED, worker->self, NULL, 0);
 }
 
+// Whose end is asked for by then, as by noh_kill(noh_self()), does not start any more.
+static bool comes_to_life(const struct slot *slot)
+{
+	return slot_state(slot) == SLOT_ALIVE && !is_ending_asked(slot);
+}
+
 void birth_over(struct worker *worker, struct slot *slot)
 {
-	if (slot_state(slot) == SLOT_ALIVE && !(slot->flags & SLOT_STARTS_LATER))
+	if (comes_to_life(slot) && !(slot->flags & SLOT_STARTS_LATER))
 		birth_tell(worker, slot);
 }
 
@@ -39,5 +45,6 @@ void noh_start_later(void)
 void noh_start_done(void)
 {
 	struct worker *worker = worker_of_call("noh_start_done");
-	birth_tell(worker, worker->running);
+	if (comes_to_life(worker->running))
+		birth_tell(worker, worker->running);
 }

@@ -282,8 +282,9 @@ int noh_restart(noh_actor child, const void *state);
 /* First message of each life, before all others: (noh_start, on_start). */
 NOH_LIBRARY_MESSAGE(noh_start, (u64, restarts), (str, last_failure));
 /* In on_start of an actor that is supervised: its start is over not when on_start returns but when
- * it calls noh_start_done(), in any later handler. An end before that is a start that failed. (A
- * fiber's start is over when it waits for the first time.) Handlers. */
+ * it calls noh_start_done(), in any later handler. An end before that is a start that failed, also
+ * one that was only asked for by then: noh_kill(noh_self()). (A fiber's start is over when it waits
+ * for the first time.) Handlers. */
 void noh_start_later(void);
 void noh_start_done(void);
 

@@ -51,6 +51,64 @@ Simulated(supervisor_start, fails_with_a_reason_and_leaves_nothing_running)
 	noh_check(nothing_went_down());
 }
 
+struct suicide {
+	noh_actor to;
+	bool shuts_down, starts_later;
+};
+
+static void suicide_starts(struct suicide *self, const struct noh_start *msg)
+{
+	(void)msg;
+	if (self->shuts_down)
+		noh_end_life(noh_self());
+	else
+		noh_kill(noh_self());
+	if (self->starts_later) {
+		noh_start_later();
+		noh_start_done();
+	}
+}
+
+NOH_ACTOR(suicide, (noh_start, suicide_starts));
+
+struct suicide_fiber {
+	struct suicide how;
+};
+
+static void run_suicide(struct suicide_fiber *self)
+{
+	suicide_starts(&self->how, NULL);
+	noh_receive(-1);
+}
+
+NOH_FIBER(suicide_fiber, run_suicide);
+
+Simulated(supervisor_start, fails_with_a_child_that_kills_itself_in_its_start)
+{
+	for (int kind = 0; kind < 4; kind++) {
+		noh_actor inbox = noh_test_inbox(), supervisor;
+		struct suicide how = {inbox, kind == 1, kind == 2};
+		struct noh_child table[] = {
+			WORKER(inbox, "a"),
+			{.size = sizeof(struct noh_child),
+			 .type = kind == 3 ? &suicide_fiber_actor : &suicide_actor,
+			 .state = &how,
+			 .id = "b"},
+			{.size = 0}};
+		struct captured captured = captured_begin();
+		int err = noh_supervisor_start_list(
+			&supervisor,
+			NOH_VALUE(noh_supervisor, .size = sizeof(struct noh_supervisor)), table);
+		char *text = captured_end(captured);
+
+		noh_check(err == -ECANCELED);
+		noh_check(strstr(text, kind == 1 ? "child 'b' did not start: shutdown"
+						 : "child 'b' did not start: killed"));
+		free(text);
+		expect_heard(inbox, "start a, stop a shutdown");
+	}
+}
+
 struct starter {
 	noh_actor to;
 };
