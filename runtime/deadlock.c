@@ -14,12 +14,15 @@
  * only if all edges are the same has there been one moment, between the two rounds, at which the
  * cycle was whole. Then one request of the cycle is refused: the one that closed it, which lies in
  * the mail of the fiber it was sent to, while the others are in hand. If several lie in mail any
- * will do, but all probes must choose the same: that of the highest handle.
+ * will do, but all probes must choose the same: that of the highest number.
  *
  * Who joins one actor, for as long as it takes, waits for that as surely as who asks it, and holds
  * up those whose requests it has. Such a wait begins without a request that reaches anybody, so
- * whoever begins it with requests of others sends out a probe too. A join cannot be refused: the
- * cycle ends by one of its requests. If none lies in mail that may be one in hand.
+ * whoever begins it with requests of others sends out a probe too. The cycle ends by one of its
+ * requests rather than by a join. If none lies in mail that may be one in hand.
+ *
+ * A cycle of nothing but joins is looked for from the joins that are not of a child by its parent,
+ * of which each has one (see join.c), and one of the joins ends.
  *
  * A request that was passed on, or taken by noh_reply_later(), may be answered by anybody: there is
  * no edge then, and nothing is reported that is not sure.
@@ -186,7 +189,7 @@ void deadlock_look_before_join(struct worker *worker, uint64_t joined)
 
 // ---- a cycle
 
-// Joins cannot be refused, and what is in mail only if there is such.
+// Joins only if there is nothing else, and what is in mail rather than what is in hand.
 static int fitness(const struct hop *hop)
 {
 	return hop->in_mail ? 2 : hop->ask ? 1 : 0;
@@ -198,10 +201,25 @@ static uint32_t refused_hop(const struct probe *probe)
 	for (uint32_t i = 1; i < probe->count; i++) {
 		const struct hop *hop = &probe->hops[i], *best = &probe->hops[refused];
 		if (fitness(hop) > fitness(best) ||
-		    (fitness(hop) == fitness(best) && hop->who > best->who))
+		    (fitness(hop) == fitness(best) &&
+		     noh_number((noh_actor){hop->who}) > noh_number((noh_actor){best->who})))
 			refused = i;
 	}
 	return refused;
+}
+
+// Round the cycle, from one of its hops to that again.
+static void tell_chain(const struct probe *probe, uint32_t first, char *text, size_t size)
+{
+	size_t length = 0;
+
+	for (uint32_t i = 0; i <= probe->count && length < size; i++) {
+		char name[96];
+		uint64_t who = probe->hops[(first + i) % probe->count].who;
+		actor_name((noh_actor){who}, name, sizeof(name));
+		length += (size_t)snprintf(text + length, size - length, "%s%s", i ? " -> " : "",
+					   name);
+	}
 }
 
 // This fiber has the request that is refused, of the hop that the probe has come from.
@@ -209,23 +227,20 @@ static void refuse(struct worker *worker, struct slot *slot, const struct probe 
 {
 	const struct hop *hop = &probe->hops[probe->at];
 	char text[1024];
-	size_t length = 0;
 
-	if (!hop->ask)
-		return; // all of it are joins
+	if (!hop->ask) { // all of it are joins, and this fiber's is the one
+		tell_chain(probe, (probe->at + 1) % probe->count, text, sizeof(text));
+		noh_log(NOH_WARN, "a cycle of joins: %s", text);
+		fiber_join_in_circle(worker, slot);
+		return;
+	}
 	struct envelope *request = saved_take_wanted(slot, is_request_of, hop);
 	struct envelope *hand = request ? NULL : fiber_hand(slot);
 	if (!request && (!hand || !is_request_of(hand, hop)))
 		return;
 	if (request && request->type & POST_MARKS)
 		marks_take(worker->runtime, slot, request);
-	for (uint32_t i = 0; i <= probe->count && length < sizeof(text); i++) {
-		char name[96];
-		uint64_t who = probe->hops[(probe->at + i) % probe->count].who;
-		actor_name((noh_actor){who}, name, sizeof(name));
-		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s",
-					   i ? " -> " : "", name);
-	}
+	tell_chain(probe, probe->at, text, sizeof(text));
 	noh_log(NOH_WARN, "a cycle of asks: %s", text);
 	post_answer_error(hop->who, hop->ask, -EDEADLK, text);
 	if (hand) {
@@ -257,6 +272,8 @@ void deadlock_probe(struct worker *worker, struct slot *slot, struct probe *prob
 	struct hop *from = &probe->hops[probe->at];
 	bool was_in_mail = from->in_mail;
 
+	if (!from->ask)
+		fiber_note_joined(slot);
 	if (!is_waiting || !holds(slot, from)) {
 		probe_drop(probe);
 		return;

@@ -407,6 +407,19 @@ void fiber_time_over(struct worker *worker, struct slot *slot)
 		resume(worker, slot);
 }
 
+void fiber_note_joined(struct slot *slot)
+{
+	if (slot->extras && slot->extras->fiber)
+		slot->extras->fiber->is_joined = true;
+}
+
+void fiber_join_in_circle(struct worker *worker, struct slot *slot)
+{
+	slot->extras->fiber->got = NULL;
+	slot->extras->fiber->in_circle = true;
+	resume(worker, slot);
+}
+
 void fiber_has_room(struct worker *worker, struct slot *slot)
 {
 	struct fiber *fiber = slot->extras ? slot->extras->fiber : NULL;

@@ -49,6 +49,9 @@ void fiber_ask_over(struct worker *worker, struct slot *slot, const struct noh_o
 struct gather *fiber_gathers(const struct slot *slot);
 /* The one actor whose end it waits for in a join, for as long as it takes; or 0. */
 uint64_t fiber_joins(const struct slot *slot);
+/* Somebody joins it, for as long as it takes. Or: its own join is one of a circle, and over. */
+void fiber_note_joined(struct slot *slot);
+void fiber_join_in_circle(struct worker *worker, struct slot *slot);
 struct envelope *fiber_hand(const struct slot *slot);
 
 /* The running fiber waits for the asks that it has opened. */

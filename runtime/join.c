@@ -53,12 +53,30 @@ static int how_it_ended(const struct noh_down *down)
 	return down->why == NOH_WHY_NORMAL ? 0 : down->why == NOH_WHY_NOBODY ? -ESRCH : -ECONNRESET;
 }
 
+// Each circle has somebody who joins another than a child of its own: there it is looked for. Who
+// was joined by such a one looks, too: it may come to that later.
+static bool may_close_circle(const struct fiber *fiber, uint64_t joined)
+{
+	const struct slot *slot = slot_if_alive(joined);
+	return (fiber->hand && fiber->hand->ask) || fiber->slot->saved || fiber->is_joined ||
+	       (slot && ck_pr_load_64(&slot->parent) != noh_self().id);
+}
+
+// Whether there is anybody but this fiber among them.
+static bool others(const struct joining *joining)
+{
+	for (size_t i = 0; i < joining->count; i++)
+		if (joining->actors[i].id != noh_self().id)
+			return true;
+	return false;
+}
+
 static int join(struct fiber *fiber, struct joining *joining, int64_t within_ms,
 		struct noh_joined *how)
 {
-	if (within_ms < 0 && joining->count == 1 &&
-	    ((fiber->hand && fiber->hand->ask) || fiber->slot->saved))
+	if (within_ms < 0 && joining->count == 1 && may_close_circle(fiber, joining->actors[0].id))
 		deadlock_look_before_join(worker_here(), joining->actors[0].id);
+	fiber->in_circle = false;
 	struct envelope *envelope = fiber_await(within_ms, is_end, joining);
 	const struct noh_delivery *result = NULL;
 
@@ -72,7 +90,7 @@ static int join(struct fiber *fiber, struct joining *joining, int64_t within_ms,
 		envelope = fiber_await(-1, is_end, joining); // right behind it
 	}
 	if (!envelope)
-		return -ETIMEDOUT;
+		return fiber->in_circle ? -EDEADLK : -ETIMEDOUT;
 
 	hold(fiber, envelope);
 	const struct noh_down *down = (const struct noh_down *)envelope->body;
@@ -91,11 +109,13 @@ int noh_join(noh_actor who, int64_t within_ms, struct noh_joined *ret_how)
 	struct noh_joined how;
 	uint64_t own = 0;
 
+	if (!others(&joining))
+		return -EDEADLK;
 	fiber_give_back_joined(fiber);
 	if (!watches_include(fiber->slot, who.id))
 		own = noh_monitor(who, true);
 	int err = join(fiber, &joining, within_ms, &how);
-	if (err == -ETIMEDOUT)
+	if (err == -ETIMEDOUT || err == -EDEADLK)
 		noh_demonitor(own);
 	else if (ret_how)
 		*ret_how = how;
@@ -110,12 +130,14 @@ int noh_join_any(noh_actor *actors, size_t *count, int64_t within_ms, struct noh
 
 	if (!*count)
 		return -EINVAL;
+	if (!others(&joining))
+		return -EDEADLK;
 	fiber_give_back_joined(fiber);
 	for (size_t i = 0; i < *count; i++)
 		if (!watches_include(fiber->slot, actors[i].id))
 			noh_monitor(actors[i], true);
 	int err = join(fiber, &joining, within_ms, &how);
-	if (err == -ETIMEDOUT)
+	if (err == -ETIMEDOUT || err == -EDEADLK)
 		return err;
 
 	size_t place = 0;

@@ -25,7 +25,8 @@ NOH_BEGIN
  * Fibers that ask each other in a circle would all wait for their deadlines. The one whose request
  * closed it is told at once, by -EDEADLK and a text like "a@1 -> b@2 -> a@1", and the request is
  * taken back; the others go on. A noh_join() of one actor without limit is a wait too; the circle
- * that it closes is told to one whose request is in hand, and can no longer be answered.
+ * that it closes is told to one whose request is in hand, and can no longer be answered; a circle
+ * of joins alone to one who joins (join.h).
  *
  * Not seen through are requests that were passed on by noh_forward() or taken by noh_reply_later(),
  * which anybody may answer; noh_receive(), which a message of anybody may end; and joins of several

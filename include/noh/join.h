@@ -36,7 +36,9 @@ struct noh_joined {
  * others, who joins it without limit is told so by -EDEADLK (ask.h). To call off what it does:
  * noh_kill(). What is written to `ret_how` (which may be NULL) lives until the next noh_receive()
  * or join. Returns 0 after a normal end; -ECONNRESET after any other; -ESRCH if it was gone before
- * it was monitored; -ETIMEDOUT, with nothing written, when time is up. */
+ * it was monitored; and with nothing written -ETIMEDOUT when time is up, -EDEADLK for the caller
+ * itself, and where fibers join each other in a circle, without limit: one of them gets it at
+ * once, and a line in the log names them all. */
 int noh_join(noh_actor who, int64_t within_ms, struct noh_joined *ret_how);
 
 /* Waits for whichever of several ends first, and takes it out of the array, whose order may change.
@@ -48,7 +50,7 @@ int noh_join(noh_actor who, int64_t within_ms, struct noh_joined *ret_how);
  *	}
  *
  * Otherwise as noh_join(), but the others are monitored from the first call on, so that none is
- * missed. Returns -EINVAL if `*count` is 0. */
+ * missed. Returns -EINVAL if `*count` is 0. Circles are seen only when one is left. */
 int noh_join_any(noh_actor *actors, size_t *count, int64_t within_ms, struct noh_joined *ret_how);
 
 NOH_END

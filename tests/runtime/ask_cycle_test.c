@@ -3,6 +3,7 @@
 
 #include <noh/test.h>
 
+#include "tests/support/captured.h"
 #include "tests/support/seeds.h"
 
 NOH_MESSAGE(walked, (i64, err), (str, text));
@@ -355,4 +356,113 @@ Simulated(ask_cycle, is_none_while_a_join_has_a_limit)
 	noh_reply(walked);
 
 	noh_check(noh_join(child, -1, &how) == 0 && noh_as(how.result, outcome)->err == 0);
+}
+
+// ---- joins alone
+
+NOH_MESSAGE(joined, (actor, who), (i64, err));
+NOH_MESSAGE(join_it, (actor, whom), (i64, within_ms));
+
+// Joins whom it is told to, of whom the first it has started itself.
+struct joiner {
+	noh_actor tells;
+	uint64_t has_child;
+};
+extern const struct noh_actor_type joiner_actor;
+
+static void join_one(struct joiner *self)
+{
+	noh_actor child = NOH_NOBODY;
+
+	if (self->has_child) {
+		child = noh_spawn_with(joiner, (.monitored = true), .tells = self->tells,
+				       .has_child = self->has_child - 1);
+		noh_send(self->tells, joined, .who = child);
+	}
+	const struct join_it *msg = noh_as(noh_receive(-1, join_it), join_it);
+	int err = noh_join(msg->whom.id ? msg->whom : child, msg->within_ms, NULL);
+	noh_send(self->tells, joined, .who = noh_self(), .err = err);
+	if (err == -EDEADLK)
+		noh_receive(-1, join_it); // its end would be that of its children
+}
+
+NOH_FIBER(joiner, join_one);
+
+// A parent, its child, its grandchild.
+static void spawn_family(noh_actor inbox, noh_actor *ret_three)
+{
+	ret_three[0] = noh_spawn_with(joiner, (.detached = true), .tells = inbox, .has_child = 2);
+	noh_test_settle();
+	ret_three[1] = noh_test_take(inbox, joined)->who;
+	ret_three[2] = noh_test_take(inbox, joined)->who;
+}
+
+static void expect_one_told(noh_actor inbox)
+{
+	noh_test_settle();
+	const struct joined *told = noh_test_take(inbox, joined);
+	noh_check(told && told->err == -EDEADLK);
+	noh_check(!noh_test_take(inbox, joined));
+}
+
+Simulated(join_cycle, of_two_is_told_to_one_whoever_closes_it)
+{
+	for (int parent_first = 0; parent_first < 2; parent_first++) {
+		noh_actor inbox = noh_test_inbox(), three[3];
+		struct captured captured = captured_begin();
+		spawn_family(inbox, three);
+
+		noh_send(three[!parent_first], join_it, .within_ms = -1,
+			 .whom = parent_first ? NOH_NOBODY : three[0]);
+		if (noh_random() % 2)
+			noh_test_settle();
+		noh_send(three[parent_first], join_it, .within_ms = -1,
+			 .whom = parent_first ? three[0] : NOH_NOBODY);
+
+		expect_one_told(inbox);
+		char *text = captured_end(captured);
+		noh_check(captured_count(text, "a cycle of joins: joiner@") == 1);
+		free(text);
+	}
+}
+
+Simulated(join_cycle, of_three_is_told_in_whatever_order_they_join)
+{
+	noh_actor inbox = noh_test_inbox(), three[3];
+	int at = (int)(noh_random() % 3), step = 1 + (int)(noh_random() % 2);
+	struct captured captured = captured_begin();
+	spawn_family(inbox, three);
+
+	for (int i = 0; i < 3; i++, at = (at + step) % 3) {
+		noh_send(three[at], join_it, .within_ms = -1,
+			 .whom = at == 2 ? three[0] : NOH_NOBODY);
+		if (noh_random() % 2)
+			noh_test_settle();
+	}
+
+	expect_one_told(inbox);
+	free(captured_end(captured));
+}
+
+Simulated(join_cycle, is_none_while_a_join_has_a_limit)
+{
+	noh_actor inbox = noh_test_inbox(), three[3];
+	spawn_family(inbox, three);
+
+	noh_send(three[0], join_it, .within_ms = -1);
+	noh_send(three[1], join_it, .within_ms = 10, .whom = three[0]);
+	noh_test_advance(10);
+
+	noh_check(noh_test_take(inbox, joined)->err == -ETIMEDOUT);
+	noh_check(noh_test_take(inbox, joined)->err == 0);
+}
+
+Simulated(join_cycle, of_one_who_joins_itself_is_an_error)
+{
+	noh_actor selves[2] = {noh_self(), noh_self()};
+	size_t count = 2;
+
+	noh_check(noh_join(noh_self(), -1, NULL) == -EDEADLK);
+	noh_check(noh_join(noh_self(), 1000, NULL) == -EDEADLK);
+	noh_check(noh_join_any(selves, &count, -1, NULL) == -EDEADLK && count == 2);
 }
