@@ -17,7 +17,10 @@
 
 #include "runtime/slot.h"
 
-enum { RING_SIZE = 256 };
+enum {
+	RING_SIZE = 256,
+	NEXT_MOST = 3, // runs of the next slot in a row while the ring waits
+};
 
 struct ring {
 	_Alignas(CACHE_LINE) uint64_t head; // stolen << 32 | real; the owner and thieves

@@ -35,9 +35,8 @@
 enum {
 	WORTH_WAKING_NS = 200 * 1000,
 	BUSY_NS = 1000 * 1000,
-	NEXT_MOST = 3,       // runs of the next slot in a row while the ring waits
 	NEXT_ALONE = 32,     // the same while it is empty
-	INJECT_EVERY = 16,   // looks at the queues between those at the inject queue first
+	RING_MOST = 8,       // runs from the ring in a row without a look at the other queues
 	SPIN_NS = 20 * 1000, // a throttled actor due within this is waited for awake
 };
 
@@ -111,8 +110,10 @@ static void schedule_pinned(struct worker *worker, struct slot *slot)
 	struct noh_runtime *runtime = slot->runtime;
 	struct worker *home = runtime->workers[slot->home];
 	if (worker == home) {
-		if (worker->home_next)
+		if (worker->home_next) {
 			slot_list_push(&worker->home_local, worker->home_next);
+			worker->ring_runs = 0;
+		}
 		worker->home_next = slot;
 		return;
 	}
@@ -163,6 +164,7 @@ void schedule_newborn(struct slot *slot)
 		return;
 	}
 	newborns_push(&worker->newborns, slot, worker->running, worker->now_ns);
+	worker->ring_runs = 0;
 	maybe_wake_one(worker);
 }
 
@@ -174,6 +176,7 @@ void reschedule(struct worker *worker, struct slot *slot)
 		throttle_add(worker, slot);
 	} else if (slot->home != ANY_WORKER) {
 		slot_list_push(&worker->home_local, slot);
+		worker->ring_runs = 0;
 	} else if (worker->overflowed_by == slot) {
 		worker->overflowed_by = NULL;
 		slot->throttle_step = 0;
@@ -233,26 +236,42 @@ static struct slot *take_home(struct worker *worker)
 	return slot ? slot : shared_queue_take(&worker->home);
 }
 
+struct slot *take_from_ring(struct worker *worker)
+{
+	worker->ring_runs--;
+	worker->next_runs = NEXT_MOST;
+	return ring_take(&worker->ring);
+}
+
+static bool is_home_waiting(struct worker *worker)
+{
+	return worker->home_local.first || shared_queue_count(&worker->home);
+}
+
 static struct slot *take_own(struct worker *worker)
 {
 	struct slot *slot;
 
 	// Now and then what others left, or what was held back, comes first, so that busy actors
 	// cannot keep it waiting for ever.
-	if (++worker->tick % INJECT_EVERY == 0 && (slot = take_injected(worker)))
+	worker->ring_runs = 0;
+	if (++worker->tick % 2 == 0 && (slot = take_injected(worker)))
 		return slot;
-	if (worker->tick % INJECT_EVERY == 1 && (slot = throttle_take(worker)))
+	if (worker->tick % 2 == 1 && (slot = throttle_take(worker)))
 		return slot;
 	if (worker->tick % 2 == 0 && (slot = take_home(worker)))
 		return slot;
 
 	// The next slot has been used so often that the ring would starve, or is empty.
 	worker->next_runs = NEXT_MOST;
+	if (!worker->newborns.any && !is_home_waiting(worker))
+		worker->ring_runs = RING_MOST - 1;
 	if ((slot = newborns_take(&worker->newborns, worker->now_ns, true)) ||
 	    (slot = ring_take(&worker->ring)) ||
 	    (slot = newborns_take(&worker->newborns, worker->now_ns, false)))
 		return slot;
 	worker->next_runs = NEXT_ALONE; // nobody waits in the ring
+	worker->ring_runs = 0;
 
 	ck_pr_store_64(&worker->busy_since_ns, 0);
 	if ((slot = ring_take_next(&worker->ring)) || (slot = take_home(worker)) ||
@@ -301,7 +320,7 @@ static bool start_searching(struct worker *worker)
 		return false;
 	ck_pr_inc_32(&runtime->searching);
 	worker->searching = true;
-	worker->next_runs = 0;
+	worker->next_runs = worker->ring_runs = 0;
 	return true;
 }
 
@@ -417,7 +436,7 @@ void park(struct worker *worker)
 		// Claimed: the credit is ours; the ring will be spurious.
 		worker->searching = !clear_idle(worker);
 		worker->rescanned = true;
-		worker->next_runs = 0;
+		worker->next_runs = worker->ring_runs = 0;
 		// Nobody else sees to commands, nor to the time while this worker looks in vain for
 		// work that it sees.
 		poll_without_waiting(worker);
@@ -440,6 +459,6 @@ void park(struct worker *worker)
 	reactor_release(reactor);
 
 	worker->searching = !clear_idle(worker);
-	worker->next_runs = 0; // what is found first must settle the credit
+	worker->next_runs = worker->ring_runs = 0; // what is found first must settle the credit
 	watchdog_notice(runtime);
 }

@@ -559,7 +559,7 @@ void turn(struct worker *worker, struct slot *slot)
 		worker->statistics.turns++;
 		grant(worker, worker->budget);
 		go_on(worker, slot);
-	} while (worker->credit > 0 && !worker->poll_soon && (slot = take_next_soon(worker)));
+	} while (worker->credit > 0 && !worker->poll_soon && (slot = take_soon(worker)));
 	end_turn(worker);
 }
 

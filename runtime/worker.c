@@ -166,7 +166,7 @@ static void run_real(struct worker *worker)
 		// Most looks are within turns, when the last message of one has used up the credit.
 		if (__builtin_expect(worker->poll_soon, 0))
 			poll_now_and_then(worker);
-		struct slot *slot = take_next_soon(worker);
+		struct slot *slot = take_soon(worker);
 		if (slot || (slot = find_work(worker)))
 			turn(worker, slot);
 		else if (ck_pr_load_32(&worker->runtime->ended))

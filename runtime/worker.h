@@ -85,6 +85,7 @@ struct worker {
 	struct slot_cache slots;
 	struct random random;
 	int32_t next_runs; // how often the next slot may still run before the others' turn
+	int32_t ring_runs; // how often the ring's first may still run before a look elsewhere
 	uint32_t tick;
 	bool searching; // holds a search credit
 	bool rescanned; // was about to park and saw work: has searched, though without a credit
@@ -138,21 +139,27 @@ void schedule_newborn(struct slot *slot);
 void reschedule(struct worker *worker, struct slot *slot);
 /* The worker's own thread, after something was left in its queue for later. */
 void maybe_wake_one(struct worker *worker);
-/* The worker's own thread. Who is next, or else the pinned one, if it is its turn. */
-static inline struct slot *take_next_soon(struct worker *worker)
+/* The worker's own thread. The first of the ring, without a look at the other queues. */
+struct slot *take_from_ring(struct worker *worker);
+
+/* The worker's own thread. Who runs next, as far as is known without a look at the other queues:
+ * the next slot, or else the pinned one, if it is their turn, or else the first of the ring. NULL:
+ * nobody, or it is time for such a look. */
+static inline struct slot *take_soon(struct worker *worker)
 {
-	if (worker->next_runs <= 0)
-		return NULL;
-	if (!ring_next(&worker->ring)) {
-		struct slot *pinned = worker->home_next;
-		if (!pinned)
-			return NULL;
-		worker->home_next = NULL;
-		worker->next_runs--;
-		return pinned;
+	if (worker->next_runs > 0) {
+		if (ring_next(&worker->ring)) {
+			worker->next_runs--;
+			return ring_take_next(&worker->ring);
+		}
+		if (__builtin_expect(worker->home_next != NULL, 0)) {
+			struct slot *pinned = worker->home_next;
+			worker->home_next = NULL;
+			worker->next_runs--;
+			return pinned;
+		}
 	}
-	worker->next_runs--;
-	return ring_take_next(&worker->ring);
+	return worker->ring_runs > 0 ? take_from_ring(worker) : NULL;
 }
 
 /* The worker's own thread. NULL: nothing to do anywhere that this worker may take now. */
