@@ -97,11 +97,9 @@ static inline bool ring_put_if(struct ring *ring, struct slot *slot, bool woken)
 	return true;
 }
 
-/* Owner only. */
+/* Owner only, best after ring_next(). */
 static inline struct slot *ring_take_next(struct ring *ring)
 {
-	if (!ring_next(ring))
-		return NULL;
 	return (struct slot *)exchange(&ring->places[0], NULL); // pairs with ring_steal_next()
 }
 

@@ -511,39 +511,60 @@ static __attribute__((noinline)) void end_before(struct worker *worker, struct s
 	one(worker, slot, envelope);
 }
 
+static inline struct envelope *take(struct worker *worker, struct slot *slot, bool first)
+{
+	if (__builtin_expect(slot->saved != NULL, 0))
+		return saved_or_queued(worker, slot);
+	return first ? mailbox_take_first(&slot->in, &slot->out)
+		     : mailbox_take(&slot->in, &slot->out);
+}
+
+static inline void to_tenant(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	if (__builtin_expect(is_ending_asked(slot), 0))
+		end_before(worker, slot, envelope);
+	else
+		one(worker, slot, envelope);
+}
+
+// All mail that can be seen has been taken. True: the turn is over, and so is what there was.
+static inline bool is_idle_now(struct worker *worker, struct slot *slot)
+{
+	run_turn_ends(worker);
+	// Only what the saved list holds may be left, and who does not want it now is idle.
+	if (ck_pr_load_8(&slot->overloaded))
+		ck_pr_store_8(&slot->overloaded, 0);
+	return mailbox_go_idle(&slot->in, &slot->out);
+}
+
+static bool is_more_linked(const struct slot *slot)
+{
+	for (int i = 0; i < 64 && mailbox_seems_empty(&slot->out); i++)
+		ck_pr_stall();
+	return !mailbox_seems_empty(&slot->out);
+}
+
 static inline __attribute__((always_inline)) void go_on(struct worker *worker, struct slot *slot)
 {
+	struct envelope *envelope = take(worker, slot, true);
 	for (;;) {
-		struct envelope *envelope = __builtin_expect(slot->saved != NULL, 0)
-						    ? saved_or_queued(worker, slot)
-						    : mailbox_take(&slot->in, &slot->out);
-		if (!envelope) {
-			if (__builtin_expect(slot->flags & SLOT_LOOKS, 0)) {
-				fiber_saw_nothing(worker, slot);
-				if (--worker->credit <= worker->floor && !grant_more(worker, slot))
-					break;
-				continue;
-			}
-			run_turn_ends(worker);
-			// Only what the saved list holds may be left, and who does not want it now
-			// is idle.
-			if (ck_pr_load_8(&slot->overloaded))
-				ck_pr_store_8(&slot->overloaded, 0);
-			if (mailbox_go_idle(&slot->in, &slot->out))
+		if (__builtin_expect(envelope != NULL, 1)) {
+			to_tenant(worker, slot, envelope);
+		} else if (__builtin_expect(slot->flags & SLOT_LOOKS, 0)) {
+			fiber_saw_nothing(worker, slot);
+		} else {
+			if (is_idle_now(worker, slot))
 				return;
-			for (int i = 0; i < 64 && mailbox_seems_empty(&slot->out); i++)
-				ck_pr_stall();
-			if (mailbox_seems_empty(&slot->out))
-				break; // a sender was stopped between its two steps: it gets the
-				       // time it needs
+			// Else a sender was stopped between its two steps: it gets the time it
+			// needs.
+			if (!is_more_linked(slot))
+				break;
+			envelope = take(worker, slot, false);
 			continue;
 		}
-		if (__builtin_expect(is_ending_asked(slot), 0))
-			end_before(worker, slot, envelope);
-		else
-			one(worker, slot, envelope);
 		if (--worker->credit <= worker->floor && !grant_more(worker, slot))
 			break;
+		envelope = take(worker, slot, false);
 	}
 	run_turn_ends(worker);
 	leave_with_mail(worker, slot);
