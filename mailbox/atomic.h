@@ -78,4 +78,28 @@ static inline bool swap_if_64(uint64_t *at, uint64_t expected, uint64_t value)
 					   __ATOMIC_ACQUIRE);
 }
 
+// Whether a word is this, as a relaxed load tells. Where the machine compares with memory, that is
+// one instruction with the answer in the flags; of a load, compilers make two and a register.
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+#define NOH_IS(name, type, compare)                                                          \
+	static inline bool name(type const *at, type value)                                  \
+	{                                                                                    \
+		bool same;                                                                   \
+		__asm__ volatile(compare " %2, %1" : "=@cce"(same) : "m"(*at), "re"(value)); \
+		return same;                                                                 \
+	}
+#else
+#define NOH_IS(name, type, compare)                                    \
+	static inline bool name(type const *at, type value)            \
+	{                                                              \
+		return __atomic_load_n(at, __ATOMIC_RELAXED) == value; \
+	}
+#endif
+
+NOH_IS(is_8, uint8_t, "cmpb")
+NOH_IS(is_16, uint16_t, "cmpw")
+NOH_IS(is_32, uint32_t, "cmpl")
+NOH_IS(is_64, uint64_t, "cmpq")
+NOH_IS(is_ptr, void *, "cmpq")
+
 #endif

@@ -173,20 +173,20 @@ int noh_send_words(noh_actor to, const struct noh_message_type *type, uint64_t f
 	if (__builtin_expect(!worker || !is_slot_of(to.id) || !message_info(id)->words, 0))
 		return send_anyhow(to, type, envelope);
 	struct slot *slot = &slot_table[to.id >> GENERATION_BITS];
-	if (__builtin_expect(ck_pr_load_32(&slot->generation) != handle_generation(to.id), 0))
+	if (__builtin_expect(!is_32(&slot->generation, handle_generation(to.id)), 0))
 		return send_anyhow(to, type, envelope);
 
 	envelope->type = id;
 	envelope->ask = 0;
 	envelope->sender = worker->self;
-	if (__builtin_expect(ck_pr_load_16(&slot->marks), 0))
+	if (__builtin_expect(!is_16(&slot->marks, 0), 0))
 		return send_to_marked(worker, slot, to, envelope);
 	worker->credit--;
 	bool woken = mailbox_push(&slot->in, envelope);
 	// If it was woken, the push has seen what its last turn left; before, a fiber may not have
 	// been at home yet, or another tenant was here.
-	if (__builtin_expect(ck_pr_load_ptr(&slot->runtime) != worker->wakes_blindly ||
-				     slot_home(slot) != ANY_WORKER ||
+	if (__builtin_expect(!is_ptr((void *const *)&slot->runtime, worker->wakes_blindly) ||
+				     !is_16((const uint16_t *)&slot->home, (uint16_t)ANY_WORKER) ||
 				     !ring_put_if(&worker->ring, slot, woken),
 			     0))
 		return wake_anyhow(worker, slot, woken);

@@ -182,7 +182,7 @@ static inline struct slot *slot_if_alive(uint64_t handle)
 	if (__builtin_expect(!is_slot_of(handle), 0))
 		return NULL;
 	struct slot *slot = &slot_table[handle >> GENERATION_BITS];
-	if (__builtin_expect(ck_pr_load_32(&slot->generation) != handle_generation(handle), 0))
+	if (__builtin_expect(!is_32(&slot->generation, handle_generation(handle)), 0))
 		return NULL;
 	return slot;
 }
@@ -190,9 +190,9 @@ static inline struct slot *slot_if_alive(uint64_t handle)
 /* Whoever runs the slot. Somebody wishes that its tenant ends. */
 static inline bool is_ending_asked(const struct slot *slot)
 {
-	uint32_t ending = ck_pr_load_32(&slot->ending); // of this tenant, or a former one, or none
-	return __builtin_expect(ending != 0, 0) &&
-	       ending >> ENDING_BITS == ck_pr_load_32(&slot->generation);
+	// Of this tenant, or a former one, or none.
+	return __builtin_expect(!is_32(&slot->ending, 0), 0) &&
+	       is_32(&slot->generation, ck_pr_load_32(&slot->ending) >> ENDING_BITS);
 }
 
 static inline enum slot_state slot_state(const struct slot *slot)

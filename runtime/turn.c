@@ -395,7 +395,7 @@ static inline void plain_to_handler(struct worker *worker, struct slot *slot,
 static inline bool is_usual(const struct slot *slot, const struct envelope *envelope)
 {
 	return envelope->type < POST_MARKED &&
-	       envelope_generation(envelope) == ck_pr_load_32(&slot->generation);
+	       is_32(&slot->generation, envelope_generation(envelope));
 }
 
 // In a simulation and for supervised actors: what is handled goes the same ways.
@@ -420,9 +420,9 @@ static __attribute__((noinline)) void noted(struct worker *worker, struct slot *
 
 static inline void one(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
-	bool usual = is_usual(slot, envelope);
+	bool usual = __builtin_expect(is_usual(slot, envelope), 1);
 	int how = slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED | SLOT_NOTED);
-	if (__builtin_expect(usual && how == SLOT_ALIVE, 1))
+	if (__builtin_expect(usual, 1) && __builtin_expect(how == SLOT_ALIVE, 1))
 		plain_to_handler(worker, slot, envelope);
 	else if (usual && how == (SLOT_ALIVE | SLOT_FIBER))
 		fiber_offer_message(worker, slot, envelope);
@@ -532,7 +532,7 @@ static inline bool is_idle_now(struct worker *worker, struct slot *slot)
 {
 	run_turn_ends(worker);
 	// Only what the saved list holds may be left, and who does not want it now is idle.
-	if (ck_pr_load_8(&slot->overloaded))
+	if (__builtin_expect(!is_8(&slot->overloaded, 0), 0))
 		ck_pr_store_8(&slot->overloaded, 0);
 	return mailbox_go_idle(&slot->in, &slot->out);
 }
