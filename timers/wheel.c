@@ -59,23 +59,22 @@ static struct wheel_entry *take_first(struct wheel_link *list)
 	return entry_of(first);
 }
 
-// How far the bits of a far level lie from the right.
-static unsigned shift_of(unsigned level)
+static uint64_t block_of(uint64_t tick)
 {
-	return WHEEL_NEAR_BITS + level * WHEEL_FAR_BITS;
+	return tick >> WHEEL_BLOCK_BITS;
 }
 
 static void put_into_slot(struct wheel *wheel, struct wheel_entry *entry)
 {
-	uint64_t difference = entry->tick ^ wheel->now;
+	uint64_t block = block_of(entry->tick);
 	unsigned slot;
 
-	if (difference < WHEEL_NEAR_SLOTS) {
+	if (block <= wheel->last_near) {
 		slot = entry->tick % WHEEL_NEAR_SLOTS;
 	} else {
-		unsigned highest = 63 - __builtin_clzll(difference);
-		unsigned level = (highest - WHEEL_NEAR_BITS) / WHEEL_FAR_BITS;
-		slot = WHEEL_NEAR_SLOTS + level * 64 + (entry->tick >> shift_of(level)) % 64;
+		unsigned highest = 63 - __builtin_clzll(block ^ wheel->last_near);
+		unsigned level = highest / WHEEL_FAR_BITS;
+		slot = WHEEL_NEAR_SLOTS + level * 64 + (block >> level * WHEEL_FAR_BITS) % 64;
 	}
 	append(&wheel->slots[slot], &entry->link);
 	wheel->marks[slot / 64] |= UINT64_C(1) << slot % 64;
@@ -89,73 +88,110 @@ static void clear_mark(struct wheel *wheel, unsigned slot)
 		wheel->words[slot / 64 / 64] &= ~(UINT64_C(1) << slot / 64 % 64);
 }
 
-static unsigned first_marked(const struct wheel *wheel)
-{
-	unsigned far = !wheel->words[0];
-	unsigned word = far * 64 + __builtin_ctzll(wheel->words[far]);
+enum { NEAR_WORDS = 2, NO_SLOT = WHEEL_SLOTS };
 
+// The first slot with a mark in this stretch of them.
+static unsigned first_marked(const struct wheel *wheel, unsigned stretch)
+{
+	if (!wheel->words[stretch])
+		return NO_SLOT;
+	unsigned word = stretch * 64 + __builtin_ctzll(wheel->words[stretch]);
 	return word * 64 + __builtin_ctzll(wheel->marks[word]);
 }
 
-// The slot that holds the earliest entry, and the tick at which its span begins. Removing leaves
-// the marks, so that a timer which is added and cancelled costs little; they are cleared here.
-static bool first_slot(struct wheel *wheel, unsigned *ret_slot, uint64_t *ret_begin)
+static unsigned first_marked_near(const struct wheel *wheel)
 {
-	for (;;) {
-		if (!(wheel->words[0] | wheel->words[1]))
-			return false;
-
-		unsigned slot = first_marked(wheel);
-		if (is_empty(&wheel->slots[slot])) {
-			clear_mark(wheel, slot);
-			continue;
-		}
-
-		bool near = slot < WHEEL_NEAR_SLOTS;
-		unsigned shift = near ? 0 : shift_of((slot - WHEEL_NEAR_SLOTS) / 64);
-		uint64_t bits = near ? WHEEL_NEAR_SLOTS - 1 : 63;
-		*ret_begin = ((wheel->now >> shift & ~bits) | (slot & bits)) << shift;
-		*ret_slot = slot;
-		return true;
-	}
+	unsigned last = wheel->last_near % NEAR_WORDS;
+	unsigned slot = first_marked(wheel, !last);
+	return slot != NO_SLOT ? slot : first_marked(wheel, last);
 }
 
-// Moves `now` to where the first slot begins, unless that is later than `target`, and the slot's
-// entries down or out.
-static bool advance(struct wheel *wheel, uint64_t target)
+// The slot that holds the earliest near entry, and its tick. Removing leaves the marks, so that a
+// timer which is added and cancelled costs little; they are cleared here.
+static unsigned first_near(struct wheel *wheel, uint64_t *ret_tick)
 {
 	unsigned slot;
-	uint64_t begin;
 
-	if (!first_slot(wheel, &slot, &begin) || begin > target)
-		return false;
+	while ((slot = first_marked_near(wheel)) != NO_SLOT && is_empty(&wheel->slots[slot]))
+		clear_mark(wheel, slot);
+	if (slot == NO_SLOT)
+		return NO_SLOT;
 
+	uint64_t block = wheel->last_near;
+	if (slot >> WHEEL_BLOCK_BITS != block % 2)
+		block--;
+	*ret_tick = block << WHEEL_BLOCK_BITS | slot % (1 << WHEEL_BLOCK_BITS);
+	return slot;
+}
+
+// The same of far ones, and the block with which its span begins.
+static unsigned first_far(struct wheel *wheel, uint64_t *ret_block)
+{
+	unsigned slot;
+
+	while ((slot = first_marked(wheel, NEAR_WORDS)) != NO_SLOT && is_empty(&wheel->slots[slot]))
+		clear_mark(wheel, slot);
+	if (slot == NO_SLOT)
+		return NO_SLOT;
+
+	unsigned shift = (slot - WHEEL_NEAR_SLOTS) / 64 * WHEEL_FAR_BITS;
+	*ret_block = ((wheel->last_near >> shift & ~UINT64_C(63)) | slot % 64) << shift;
+	return slot;
+}
+
+static void set_now(struct wheel *wheel, uint64_t tick)
+{
+	wheel->now = tick;
+	if (wheel->last_near <= block_of(tick))
+		wheel->last_near = block_of(tick) + 1;
+}
+
+// The far slot's span begins.
+static void move_down(struct wheel *wheel, unsigned slot, uint64_t block)
+{
 	struct wheel_link *list = &wheel->slots[slot];
-	wheel->now = begin;
-	clear_mark(wheel, slot);
-	wheel_walk_anew(wheel);
-	if (slot < WHEEL_NEAR_SLOTS) {
-		append_all(&wheel->due, list);
-		return true;
-	}
-
 	struct wheel_link *link = list->next;
+
+	wheel->last_near = block;
+	clear_mark(wheel, slot);
 	while (link != list) {
 		struct wheel_link *next = link->next;
 		__builtin_prefetch(next->next);
-		if (entry_of(link)->tick == begin)
-			append(&wheel->due, link);
-		else
-			put_into_slot(wheel, entry_of(link));
+		put_into_slot(wheel, entry_of(link));
 		link = next;
 	}
 	make_empty(list);
+}
+
+// Moves `now` to where something happens next, unless that is later than `target`: the first near
+// slot's entries come out, or the first far slot's down.
+static bool advance(struct wheel *wheel, uint64_t target)
+{
+	uint64_t tick = WHEEL_NEVER, block = 0;
+	unsigned near = first_near(wheel, &tick), far = first_far(wheel, &block);
+
+	if (far != NO_SLOT && (block - 1) << WHEEL_BLOCK_BITS <= tick) {
+		uint64_t begin = (block - 1) << WHEEL_BLOCK_BITS;
+		if (begin > target)
+			return false;
+		wheel->now = begin - 1;
+		move_down(wheel, far, block);
+		wheel_walk_anew(wheel);
+		return true;
+	}
+	if (near == NO_SLOT || tick > target)
+		return false;
+	set_now(wheel, tick);
+	clear_mark(wheel, near);
+	append_all(&wheel->due, &wheel->slots[near]);
+	wheel_walk_anew(wheel);
 	return true;
 }
 
 void wheel_init(struct wheel *wheel, uint64_t now_tick)
 {
-	*wheel = (struct wheel){.now = now_tick, .expiring_to = now_tick};
+	*wheel = (struct wheel){.expiring_to = now_tick};
+	set_now(wheel, now_tick);
 	for (unsigned i = 0; i < WHEEL_SLOTS; i++)
 		make_empty(&wheel->slots[i]);
 	make_empty(&wheel->due);
@@ -194,7 +230,7 @@ struct wheel_entry *wheel_expire(struct wheel *wheel, uint64_t now_tick)
 
 	while (is_empty(&wheel->due)) {
 		if (!advance(wheel, wheel->expiring_to)) {
-			wheel->now = wheel->expiring_to;
+			set_now(wheel, wheel->expiring_to);
 			wheel->expiring = false;
 			return NULL;
 		}
@@ -206,9 +242,10 @@ const struct wheel_entry *wheel_walk_ahead(struct wheel *wheel)
 {
 	struct wheel_walk *walk = &wheel->walk;
 
-	if (!wheel->words[0])
+	unsigned first = first_marked_near(wheel);
+	if (first == NO_SLOT)
 		return NULL; // what is far will be moved before it is due
-	const struct wheel_link *list = &wheel->slots[first_marked(wheel)];
+	const struct wheel_link *list = &wheel->slots[first];
 	if (walk->list != list) {
 		*walk = (struct wheel_walk){.list = list, .at = {list->next, list->prev}};
 		__builtin_prefetch(list->next, 1);
@@ -230,25 +267,25 @@ const struct wheel_entry *wheel_walk_ahead(struct wheel *wheel)
 
 uint64_t wheel_next(struct wheel *wheel)
 {
-	unsigned slot;
-	uint64_t begin;
+	uint64_t tick, block;
 
 	if (!is_empty(&wheel->due) || !is_empty(&wheel->late))
 		return wheel->now;
-	if (!first_slot(wheel, &slot, &begin))
+	if (first_near(wheel, &tick) != NO_SLOT)
+		return tick;
+	unsigned slot = first_far(wheel, &block);
+	if (slot == NO_SLOT)
 		return WHEEL_NEVER;
-	if (slot < WHEEL_NEAR_SLOTS)
-		return begin;
 
 	// A cascade is a wake-up for nothing; with few timers about, looking costs less.
 	const struct wheel_link *list = &wheel->slots[slot];
 	const struct wheel_link *link = list->next;
 	uint64_t earliest = WHEEL_NEVER;
 	for (unsigned i = 0; i < LOOK_AT_MOST && link != list; i++) {
-		uint64_t tick = ((const struct wheel_entry *)link)->tick;
-		if (tick < earliest)
-			earliest = tick;
+		uint64_t tick_of_link = ((const struct wheel_entry *)link)->tick;
+		if (tick_of_link < earliest)
+			earliest = tick_of_link;
 		link = link->next;
 	}
-	return link == list ? earliest : begin;
+	return link == list ? earliest : block << WHEEL_BLOCK_BITS;
 }

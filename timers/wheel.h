@@ -12,11 +12,12 @@
 
 enum {
 	// The lowest level is large: most deadlines are near, and one that is on it is never moved
-	// again. Moving a million entries costs a cache miss each.
-	WHEEL_NEAR_BITS = 12,
-	WHEEL_NEAR_SLOTS = 1 << WHEEL_NEAR_BITS,
+	// again. Moving a million entries costs a cache miss each. It has two blocks of slots, so
+	// that what is less than a block's ticks away lies on it wherever in its block `now` is.
+	WHEEL_BLOCK_BITS = 12,
+	WHEEL_NEAR_SLOTS = 2 << WHEEL_BLOCK_BITS,
 	WHEEL_FAR_BITS = 6,
-	WHEEL_FAR_LEVELS = (64 - WHEEL_NEAR_BITS + WHEEL_FAR_BITS - 1) / WHEEL_FAR_BITS,
+	WHEEL_FAR_LEVELS = (64 - WHEEL_BLOCK_BITS + WHEEL_FAR_BITS - 1) / WHEEL_FAR_BITS,
 	WHEEL_SLOTS = WHEEL_NEAR_SLOTS + (WHEEL_FAR_LEVELS << WHEEL_FAR_BITS),
 };
 
@@ -42,26 +43,31 @@ struct wheel_entry {
 };
 
 /*
- * A level has one slot for each value of its bits of a tick (the twelve lowest, then six by six),
- * and an entry lies on the level of the highest bit in which its tick differs from `now`. So, at
- * all times:
+ * A block is 4,096 ticks. The near level has a slot for each tick of two of them, `last_near` and
+ * the one before. The far levels have one for each value of six bits of a block's number, and a
+ * block lies on the level of the highest bit in which it differs from `last_near`. So, at all
+ * times:
  *
- *  - an entry agrees with `now` in all bits above its level, and its slot lies after now's;
+ *  - a far entry's block agrees with `last_near` in all bits above its level, and its slot lies
+ *    after that of `last_near`;
  *  - all entries of a level are earlier than all entries of the levels above it, and within a level
  *    slots are in order: the earliest entry is in the first slot of the lowest level in use, and
  *    three bit scans find it;
- *  - before a slot's span begins, `now` may jump to any tick and no entry has to move. When it
- *    begins, the entries move down, in their order. So entries of one tick never overtake each
- *    other: an earlier one is always moved down before a later one can be added below it.
+ *  - before a slot's span begins, `last_near` may jump to any block and no entry has to move. When
+ *    it begins, the entries move down, in their order. So entries of one tick never overtake each
+ *    other: an earlier one is always moved down before a later one can be added below it;
+ *  - `last_near` reaches a block as soon as `now` comes to the end of the last but one before it:
+ *    then none of that one's entries is left in the slots that it takes over.
  */
 struct wheel {
 	uint64_t now;         // all entries up to this tick are out of the slots
+	uint64_t last_near;   // the later of the near level's two blocks
 	uint64_t expiring_to; // the tick of the round under way, or of the last one
 	bool expiring;        // a round is under way: wheel_expire() has not yet returned NULL
 
-	// All levels' slots, the earliest first; a bit for each, set if it may have entries; and a
-	// bit for each word of those, near and far.
-	uint64_t words[2];
+	// All levels' slots, near ones first; a bit for each, set if it may have entries; and a bit
+	// for each word of those: of even near blocks, of odd ones, and far.
+	uint64_t words[3];
 	uint64_t marks[WHEEL_SLOTS / 64];
 	struct wheel_link slots[WHEEL_SLOTS];
 
@@ -70,7 +76,7 @@ struct wheel {
 	struct wheel_walk walk;
 };
 
-/* An empty wheel at which `now_tick` has already come. It is 75 KB, and must not be moved. */
+/* An empty wheel at which `now_tick` has already come. It is 150 KB, and must not be moved. */
 void wheel_init(struct wheel *wheel, uint64_t now_tick);
 
 /* The entry, which must not be in a wheel, belongs to the wheel until wheel_expire() returns it or
@@ -119,7 +125,7 @@ static inline void wheel_walk_anew(struct wheel *wheel)
 /*
  * When to call wheel_expire() again: WHEEL_NEVER if the wheel is empty, the last round's tick or
  * earlier if an entry is due already; never later than the earliest deadline, and exactly that one
- * if it is close (the same 4,096 ticks) or has few neighbours. Otherwise it may be earlier, at most
+ * if it is close (4,096 ticks) or has few neighbours. Otherwise it may be earlier, at most
  * once a level.
  */
 uint64_t wheel_next(struct wheel *wheel);

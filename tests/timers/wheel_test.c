@@ -329,6 +329,24 @@ Test(wheel, wakes_at_most_once_a_level_for_a_crowd)
 	cr_expect_eq(expired, &crowd[0]);
 }
 
+Test(wheel, moves_nobody_who_is_less_than_a_block_away)
+{
+	static struct wheel_entry crowd[100];
+
+	for (uint64_t now = 0; now < 3 << WHEEL_BLOCK_BITS; now += 123) {
+		uint64_t last = now + (1 << WHEEL_BLOCK_BITS);
+		wheel_init(&wheel, now);
+		for (int i = 0; i < 100; i++)
+			wheel_add(&wheel, &crowd[i], last - (uint64_t)i);
+
+		// Only of a slot that is not moved any more is the first one known in a crowd.
+		cr_assert_eq(wheel_next(&wheel), last - 99);
+		cr_assert_eq(expire_all(last - 1), 99);
+		cr_assert_eq(wheel_expire(&wheel, last), &crowd[0]);
+		expire_all(last);
+	}
+}
+
 /*
  * Random work against a plain array that is searched from end to end. Each entry has a number that
  * says when it was added, which is the order within a tick.
