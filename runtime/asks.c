@@ -21,7 +21,7 @@
 
 void asks_alarm_at(struct worker *worker, struct slot *slot, uint64_t deadline_ns)
 {
-	struct ask_table *table = &extras_of(slot)->asks;
+	struct ask_table *table = asks_of(slot);
 	if (deadline_ns >= table->alarm_ns)
 		return;
 	if (table->alarm)
@@ -111,11 +111,12 @@ uint64_t asks_open(struct worker *worker, noh_actor to, const struct noh_message
 		   const void *body, int64_t within_ms, uint64_t tag)
 {
 	struct slot *slot = worker->running;
-	if (extras_of(slot)->asks.open == ASKS_MOST) {
+	struct ask_table *table = asks_of(slot);
+	if (table->open == ASKS_MOST) {
 		message_drop_owned(message_info(noh_message_id(request)), body);
 		noh_fail("more than %d open asks", ASKS_MOST);
 	}
-	struct ask *ask = open_place(&slot->extras->asks);
+	struct ask *ask = open_place(table);
 	uint64_t id = ask->id, now_ns = deadline_now_ns(worker);
 	uint64_t limit_ns = asks_deadline(worker);
 
@@ -153,7 +154,8 @@ uint64_t noh_late_answers(void)
 bool asks_take_answer(struct worker *worker, struct slot *slot, struct envelope *envelope,
 		      struct noh_outcome *outcome, struct noh_delivery *in)
 {
-	struct ask *ask = slot->extras ? ask_of(&slot->extras->asks, envelope->ask) : NULL;
+	struct ask_table *table = asks_if_any(slot);
+	struct ask *ask = table ? ask_of(table, envelope->ask) : NULL;
 	if (!ask)
 		return false;
 
@@ -173,14 +175,14 @@ bool asks_take_answer(struct worker *worker, struct slot *slot, struct envelope 
 		in->type = &message_info(id)->type;
 		in->body = envelope->body;
 	}
-	close_place(&slot->extras->asks, ask);
+	close_place(table, ask);
 	return true;
 }
 
 void asks_cancel(struct slot *slot)
 {
-	struct ask_table *table = &slot->extras->asks;
-	for (uint32_t i = 0; table->open && i < table->used; i++)
+	struct ask_table *table = asks_if_any(slot);
+	for (uint32_t i = 0; table && table->open && i < table->used; i++)
 		if (table->asks[i].id)
 			close_place(table, &table->asks[i]);
 }
@@ -192,28 +194,28 @@ static void time_is_over(struct worker *worker, struct slot *slot, struct ask *a
 	struct noh_outcome outcome = {
 		.err = -ETIMEDOUT, .text = "no answer in time", .tag = ask->tag};
 	if (slot->flags & SLOT_FIBER) {
-		close_place(&slot->extras->asks, ask);
+		close_place(slot->extras->asks, ask);
 		fiber_ask_over(worker, slot, &outcome);
 		return;
 	}
 	uint32_t asked_id = ask->request_id;
 	worker->within_ns = ask->within_ns;
-	close_place(&slot->extras->asks, ask);
+	close_place(slot->extras->asks, ask);
 	turn_give_outcome(worker, slot, asked_id, &outcome);
 	worker->within_ns = 0;
 }
 
 void asks_alarm(struct worker *worker, struct slot *slot)
 {
-	struct ask_table *table = &extras_of(slot)->asks;
+	struct ask_table *table = asks_of(slot);
 	uint64_t now_ns = runtime_now_ns(worker->runtime), earliest = UINT64_MAX;
 
 	table->alarm = NULL;
 	table->alarm_ns = UINT64_MAX;
 	// A handler called here may end the actor, which ends its other asks too, or open new asks,
 	// which set the alarm by themselves.
-	for (uint32_t i = 0; slot_state(slot) == SLOT_ALIVE && i < slot->extras->asks.used; i++) {
-		struct ask *ask = &slot->extras->asks.asks[i];
+	for (uint32_t i = 0; slot_state(slot) == SLOT_ALIVE && i < table->used; i++) {
+		struct ask *ask = &table->asks[i];
 		if (!ask->id)
 			continue;
 		if (ask->deadline_ns <= now_ns)
@@ -233,22 +235,27 @@ void asks_alarm(struct worker *worker, struct slot *slot)
 		fiber_time_over(worker, slot);
 }
 
-void asks_drop(struct worker *worker, struct slot *slot)
+static void drop_open(struct worker *worker, struct ask_table *table)
 {
-	struct extras *extras = slot->extras;
-	if (extras->asks.alarm)
-		worker->runtime->seams->time->cancel(extras->asks.alarm);
-	uint64_t sequence = extras->asks.sequence; // goes on, so that no answer meets a new ask
-	struct ask *asks = extras->asks.asks;
-	uint32_t room = extras->asks.room;
-	extras->asks = (struct ask_table){
-		.asks = asks, .room = room, .sequence = sequence, .alarm_ns = UINT64_MAX};
+	if (table->alarm)
+		worker->runtime->seams->time->cancel(table->alarm);
+	// The sequence goes on, so that no answer meets a new ask.
+	*table = (struct ask_table){.asks = table->asks,
+				    .room = table->room,
+				    .sequence = table->sequence,
+				    .alarm_ns = UINT64_MAX};
+}
 
-	while (extras->taken.count) {
-		struct taken_request *taken = &extras->taken.at[--extras->taken.count];
+void asks_drop(struct worker *worker, struct slot *slot, const struct ending *ending)
+{
+	struct rare *rare = slot->extras->rare;
+
+	if (slot->extras->asks)
+		drop_open(worker, slot->extras->asks);
+	while (rare && rare->taken.count) {
+		struct taken_request *taken = &rare->taken.at[--rare->taken.count];
 		post_answer_error(taken->asker, taken->ask, -ECONNRESET,
-				  extras->ending.reason ? extras->ending.reason
-							: "ended before it answered");
+				  ending->reason ? ending->reason : "ended before it answered");
 	}
 }
 

@@ -28,7 +28,7 @@ void asks_alarm_at(struct worker *worker, struct slot *slot, uint64_t deadline_n
 void asks_alarm(struct worker *worker, struct slot *slot);
 
 /* The life ends: no answer reaches the next one, and requests it took and did not answer fail. */
-void asks_drop(struct worker *worker, struct slot *slot);
+void asks_drop(struct worker *worker, struct slot *slot, const struct ending *ending);
 
 /* Until when who waits for what the running actor does now will wait; UINT64_MAX: nobody does. */
 uint64_t asks_deadline(struct worker *worker);

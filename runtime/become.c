@@ -12,25 +12,25 @@ enum { POSTPONED_MOST = 1000 };
 
 void postponed_add(struct slot *slot, struct envelope *envelope)
 {
-	struct extras *extras = extras_of(slot);
+	struct rare *rare = rare_of(slot);
 
 	enum post_kind kind = post_kind(envelope);
 	if (kind == POST_DOWN || kind == POST_EXIT || kind == POST_RESULT)
 		envelope->type |= POST_TAKEN;
-	if (extras->postponed) {
-		envelope->next = extras->postponed->next;
-		extras->postponed->next = envelope;
+	if (rare->postponed) {
+		envelope->next = rare->postponed->next;
+		rare->postponed->next = envelope;
 	} else {
 		envelope->next = envelope;
 	}
-	extras->postponed = envelope;
-	extras->postponed_count++;
+	rare->postponed = envelope;
+	rare->postponed_count++;
 }
 
 void postponed_replay(struct worker *worker, struct slot *slot)
 {
-	struct extras *extras = slot->extras;
-	struct envelope *newest = extras ? extras->postponed : NULL;
+	struct rare *rare = rare_if_any(slot);
+	struct envelope *newest = rare ? rare->postponed : NULL;
 
 	worker->replay = false;
 	if (!newest)
@@ -43,8 +43,8 @@ void postponed_replay(struct worker *worker, struct slot *slot)
 	} else {
 		slot->saved = newest;
 	}
-	extras->postponed = NULL;
-	extras->postponed_count = 0;
+	rare->postponed = NULL;
+	rare->postponed_count = 0;
 }
 
 // NULL where noh_test_handle() runs a handler by itself.
@@ -78,9 +78,9 @@ void noh_become_type(const struct noh_actor_type *type)
 	if (type->state_size != slot->type->state_size)
 		noh_fail("cannot become %s, whose state takes %zu bytes and not the %zu of %s",
 			 type->name, type->state_size, slot->type->state_size, slot->type->name);
-	struct extras *extras = extras_of(slot);
-	if (!extras->born_as)
-		extras->born_as = slot->type;
+	struct rare *rare = rare_of(slot);
+	if (!rare->born_as)
+		rare->born_as = slot->type;
 	ck_pr_store_ptr(&slot->type, (void *)type);
 	worker->replay = worker->unusual = true;
 }
@@ -96,7 +96,7 @@ int noh_postpone(void)
 	size_t most = limits_of(slot)->postponed;
 	if (!most)
 		most = POSTPONED_MOST;
-	if (extras_of(slot)->postponed_count >= (most < POSTPONED_END ? most : POSTPONED_END))
+	if (rare_of(slot)->postponed_count >= (most < POSTPONED_END ? most : POSTPONED_END))
 		return -EAGAIN;
 	worker->postponed = worker->unusual = true;
 	return 0;

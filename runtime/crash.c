@@ -102,7 +102,7 @@ static void ancestor_name(uint64_t actor, char *buffer, size_t size)
 {
 	const struct slot *slot = &slot_table[handle_index(actor)];
 	if (slot->named)
-		snprintf(buffer, size, "%s@%u", slot->extras->name, handle_index(actor));
+		snprintf(buffer, size, "%s@%u", slot->extras->rare->name, handle_index(actor));
 	else
 		actor_name((noh_actor){actor}, buffer, size);
 }
@@ -121,8 +121,9 @@ static void append_ancestors(struct text *text, const struct slot *slot)
 void crash_tell(struct worker *worker, struct slot *slot)
 {
 	char state[STATE_BYTES] = "";
-	if (slot->extras && slot->extras->describe)
-		slot->extras->describe(slot->state, state, sizeof(state));
+	const struct rare *own = rare_if_any(slot);
+	if (own && own->describe)
+		own->describe(slot->state, state, sizeof(state));
 
 	struct text text = {.length = 0};
 	append(&text, "message=%s", message_name(worker->failed_in));
@@ -131,15 +132,16 @@ void crash_tell(struct worker *worker, struct slot *slot)
 	append_ancestors(&text, slot);
 	if (*state)
 		append(&text, " state=\"%s\"", state);
-	struct extras *extras = extras_of(slot);
-	free(extras->crash);
-	extras->crash = strdup(text.at);
+	struct rare *rare = rare_of(slot);
+	free(rare->crash);
+	rare->crash = strdup(text.at);
 }
 
 char *crash_take(struct extras *extras)
 {
-	char *crash = extras->crash;
-	extras->crash = NULL;
+	char *crash = extras->rare ? extras->rare->crash : NULL;
+	if (crash)
+		extras->rare->crash = NULL;
 	return crash;
 }
 

@@ -83,7 +83,7 @@ static bool waits(const struct slot *slot, struct waiting *waiting)
 	if (!gather)
 		waiting->joined = fiber_joins(slot);
 	else if (!gather->needed || gather->needed == gather->good + gather->open)
-		waiting->asks = &slot->extras->asks;
+		waiting->asks = slot->extras->asks;
 	return waiting->asks || waiting->joined;
 }
 

@@ -1,7 +1,7 @@
 /*
  * What an actor has beyond its slot, made on first need: its children, connections, asks,
- * monitors, name. An idle actor without any of these has none. Touched by whoever runs the
- * actor, and by nobody else.
+ * monitors, name. An idle actor without any of these has none, and one that has but a connection
+ * or an allocation has a cache line. Touched by whoever runs the actor, and by nobody else.
  */
 #ifndef NOH_RUNTIME_EXTRAS_H
 #define NOH_RUNTIME_EXTRAS_H
@@ -62,7 +62,8 @@ struct idle {
 
 enum { POSTPONED_END = (1 << 24) - 1 };
 
-struct extras {
+// What hardly any actor ever has.
+struct rare {
 	uint32_t restarts;
 	uint32_t postponed_count : 24;
 	uint32_t restarts_heard : 8; // how many noh_restart() have come, wrapping
@@ -71,37 +72,65 @@ struct extras {
 	const char *name;
 	noh_describe_fn describe;
 
-	uint32_t youngest; // child, by slot index; the others through its `elder`
-	uint32_t child_count;
-
-	struct owned *owned; // timers, connections, allocations
-	size_t owned_bytes;  // counted where there is a quota
-	struct kept_bytes *kept;
-	struct ask_table asks;
-	struct relations relations; // monitors and links
+	size_t owned_bytes; // counted where there is a quota
 	LIST_OF(struct taken_request) taken;
-
-	struct noh_attached *attached;
 	struct idle *idle;                    // NULL: noh_idle_after() was never called
 	struct envelope *postponed;           // newest of a ring, as slot->saved
 	const struct noh_actor_type *born_as; // before noh_become(); NULL: it never became another
 
-	struct fiber *fiber;
 	struct ending ending;
 	struct envelope *result; // of noh_finish(); told if the life ends normally
 	void *next_state;        // noh_restart() came before the end: it starts again with this
 };
 
-_Static_assert(sizeof(struct extras) <= 256, "a block of the pool, and the next is 512");
+_Static_assert(sizeof(struct rare) <= 128, "a block of the pool");
 
-/* Whoever runs the slot. */
+struct extras {
+	struct owned *owned; // connections, allocations
+	struct kept_bytes *kept;
+	struct noh_attached *attached;
+	struct fiber *fiber;
+
+	uint32_t youngest; // child, by slot index; the others through its `elder`
+	uint32_t child_count;
+
+	// Each made on first need.
+	struct ask_table *asks;
+	struct relations *relations; // monitors and links
+	struct rare *rare;
+};
+
+_Static_assert(sizeof(struct extras) <= 64, "a million connections and timers have nothing else");
+
+/* Whoever runs the slot: makes what is not there yet. extras.c */
 struct extras *extras_of(struct slot *slot);
+struct ask_table *asks_of(struct slot *slot);
+struct relations *relations_of(struct slot *slot);
+struct rare *rare_of(struct slot *slot);
+
+void extras_free(struct extras *extras);
+
+/* Whoever runs the slot: what is there already, or NULL. */
+static inline struct ask_table *asks_if_any(const struct slot *slot)
+{
+	return slot->extras ? slot->extras->asks : NULL;
+}
+
+static inline struct relations *relations_if_any(const struct slot *slot)
+{
+	return slot->extras ? slot->extras->relations : NULL;
+}
+
+static inline struct rare *rare_if_any(const struct slot *slot)
+{
+	return slot->extras ? slot->extras->rare : NULL;
+}
 
 /* Whoever runs the slot. What its tenant may take up: that of the type it was spawned as. */
 static inline const struct noh_limits *limits_of(const struct slot *slot)
 {
-	const struct noh_actor_type *born_as = slot->extras ? slot->extras->born_as : NULL;
-	return born_as ? &born_as->limits : &slot->type->limits;
+	const struct rare *rare = rare_if_any(slot);
+	return rare && rare->born_as ? &rare->born_as->limits : &slot->type->limits;
 }
 
 #define list_add(list, ...)                                                                      \

@@ -14,7 +14,7 @@ static void set_alarm(struct worker *worker, struct idle *idle)
 
 void idle_stamp(struct worker *worker, struct slot *slot, const struct envelope *envelope)
 {
-	struct idle *idle = slot->extras->idle;
+	struct idle *idle = slot->extras->rare->idle;
 
 	if (envelope->sender == worker->self)
 		return;
@@ -25,7 +25,7 @@ void idle_stamp(struct worker *worker, struct slot *slot, const struct envelope 
 
 bool idle_is_over_limit(struct worker *worker, struct slot *slot)
 {
-	struct idle *idle = slot->extras->idle;
+	struct idle *idle = slot->extras->rare->idle;
 
 	idle->alarm = NULL;
 	if (runtime_now_ns(worker->runtime) - idle->last_ns >= idle->after_ns)
@@ -37,9 +37,9 @@ bool idle_is_over_limit(struct worker *worker, struct slot *slot)
 void idle_drop(struct slot *slot)
 {
 	slot->flags &= (uint16_t)~SLOT_STAMPED;
-	if (slot->extras->idle)
-		*slot->extras->idle =
-			(struct idle){0}; // its alarm is owned, and ends as all timers do
+	const struct rare *rare = rare_if_any(slot);
+	if (rare && rare->idle)
+		*rare->idle = (struct idle){0}; // its alarm is owned, and ends as all timers do
 }
 
 void noh_idle_after(int64_t ms)
@@ -51,10 +51,10 @@ void noh_idle_after(int64_t ms)
 		noh_fail("noh_idle_after is for handlers: a fiber gives noh_receive() a limit");
 
 	struct slot *slot = worker->running;
-	struct extras *extras = extras_of(slot);
-	if (!extras->idle)
-		extras->idle = must_allocate_zeroed(sizeof(*extras->idle));
-	struct idle *idle = extras->idle;
+	struct rare *rare = rare_of(slot);
+	if (!rare->idle)
+		rare->idle = must_allocate_zeroed(sizeof(*rare->idle));
+	struct idle *idle = rare->idle;
 	if (idle->alarm)
 		worker->runtime->seams->time->cancel(idle->alarm);
 	if (ms <= 0) {

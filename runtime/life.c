@@ -39,45 +39,19 @@
 #include "runtime/turn.h"
 #include "runtime/watches.h"
 
-struct extras *extras_of(struct slot *slot)
-{
-	if (!slot->extras) {
-		slot->extras =
-			pool_take(pool_class_of(sizeof(*slot->extras)), sizeof(*slot->extras));
-		memset(slot->extras, 0, sizeof(*slot->extras));
-		slot->extras->asks.alarm_ns = UINT64_MAX;
-	}
-	return slot->extras;
-}
-
-static void extras_free(struct extras *extras)
-{
-	free(extras->last_failure);
-	free(extras->crash);
-	free(extras->ending.reason);
-	if (extras->result)
-		result_destroy(extras->result);
-	free(extras->asks.asks);
-	if (extras->relations.room)
-		relations_finish(&extras->relations);
-	free(extras->taken.at);
-	free(extras->idle);
-	pool_give(pool_class_of(sizeof(*extras)), extras);
-}
-
 // ---- beginning
 
 static void start(struct worker *worker, struct slot *slot)
 {
-	struct extras *extras = slot->extras;
+	const struct rare *rare = rare_if_any(slot);
 
 	if (slot->type->run) {
 		fiber_create(worker, slot);
 		return;
 	}
-	struct noh_start start = {
-		.restarts = extras ? extras->restarts : 0,
-		.last_failure = extras && extras->last_failure ? extras->last_failure : ""};
+	struct noh_start start = {.restarts = rare ? rare->restarts : 0,
+				  .last_failure =
+					  rare && rare->last_failure ? rare->last_failure : ""};
 	turn_give(worker, slot, &noh_start_message, &start);
 }
 
@@ -100,14 +74,14 @@ void life_begin(struct worker *worker, struct slot *slot, struct envelope *envel
 		      (ck_pr_load_8(&slot->keeps_place) ? SLOT_KEEPS_PLACE : 0);
 	if (spawn->more) {
 		if (spawn->more->name)
-			extras_of(slot)->name = spawn->more->name;
+			rare_of(slot)->name = spawn->more->name;
 		if (spawn->more->describe)
-			extras_of(slot)->describe = spawn->more->describe;
+			rare_of(slot)->describe = spawn->more->describe;
 		if (spawn->more->drop_mail)
 			slot->flags |= SLOT_DROPS_MAIL;
 		if (spawn->more->watch)
-			relations_add(&extras_of(slot)->relations, RELATION_WATCHER,
-				      spawn->more->spawner, spawn->more->watch, true);
+			relations_add(relations_of(slot), RELATION_WATCHER, spawn->more->spawner,
+				      spawn->more->watch, true);
 		if (spawn->more->link)
 			links_add(slot, spawn->more->spawner, spawn->more->link);
 		free((void *)spawn->more);
@@ -123,34 +97,36 @@ void life_begin(struct worker *worker, struct slot *slot, struct envelope *envel
 
 // ---- leaving
 
-static void release_owned(struct worker *worker, struct slot *slot)
+static void release_owned(struct worker *worker, struct slot *slot, const struct ending *ending)
 {
 	struct extras *extras = slot->extras;
 
-	asks_drop(worker, slot);
+	asks_drop(worker, slot, ending);
 	idle_drop(slot);
-	if (extras->relations.count)
+	if (extras->relations)
 		watches_drop(slot);
 	while (extras->owned) {
 		struct owned *owned = extras->owned;
 		disown(owned);
 		owned->release(owned);
 	}
-	extras->owned_bytes = 0;
+	if (extras->rare)
+		extras->rare->owned_bytes = 0;
 	kept_drop_all(extras);
 }
 
 static inline void tell_parent(const struct extras *extras, uint64_t parent, uint64_t self,
 			       const struct ending *ending, char *crash, bool in_limbo)
 {
-	if (extras && extras->result && ending->why == NOH_WHY_NORMAL)
+	const struct rare *rare = extras ? extras->rare : NULL;
+	if (rare && rare->result && ending->why == NOH_WHY_NORMAL)
 		result_tell_parent(extras, parent, self, in_limbo);
 	struct child_ended ended = {.why = ending->why,
 				    .code = ending->code,
 				    .reason = ending->reason ? strdup(ending->reason) : NULL,
 				    .crash = crash,
 				    .in_limbo = in_limbo,
-				    .restarts_heard = extras ? extras->restarts_heard : 0};
+				    .restarts_heard = rare ? rare->restarts_heard : 0};
 	post_control_of_size(parent, CONTROL_ENDED, self, &ended, sizeof(ended));
 }
 
@@ -179,8 +155,8 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 
 	state_free(slot->type, slot->state, slot->supervised);
 	slot->state = NULL;
-	if (slot->extras)
-		state_free(slot->type, slot->extras->next_state, slot->supervised);
+	if (rare_if_any(slot))
+		state_free(slot->type, slot->extras->rare->next_state, slot->supervised);
 	slot_set_home(slot, ANY_WORKER);
 	ck_pr_store_16(&slot->marks, 0);
 	slot->throttle_step = 0;
@@ -207,11 +183,12 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 	else
 		child_slot_free(self); // the guardian
 	if (extras) {
-		if (extras->relations.count) {
+		if (extras->relations) {
 			links_signal(extras, self, &ending);
 			watchers_tell(extras, self, &ending, false, true);
 		}
-		extras->ending.reason = NULL;
+		if (extras->rare)
+			extras->rare->ending.reason = NULL;
 		extras_free(extras);
 	}
 	if (ending.reason)
@@ -220,19 +197,19 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 
 static void start_again(struct worker *worker, struct slot *slot, void *state)
 {
-	struct extras *extras = extras_of(slot);
+	struct rare *rare = rare_of(slot);
 
-	watchers_tell(extras, worker->self, &extras->ending, true, false);
-	extras->restarts++;
-	free(extras->last_failure);
-	extras->last_failure = extras->ending.reason;
-	if (extras->result)
-		result_destroy(extras->result);
-	extras->result = NULL;
-	extras->ending = (struct ending){0};
+	watchers_tell(slot->extras, worker->self, &rare->ending, true, false);
+	rare->restarts++;
+	free(rare->last_failure);
+	rare->last_failure = rare->ending.reason;
+	if (rare->result)
+		result_destroy(rare->result);
+	rare->result = NULL;
+	rare->ending = (struct ending){0};
 	slot->state = state;
-	if (extras->born_as)
-		ck_pr_store_ptr(&slot->type, (void *)extras->born_as);
+	if (rare->born_as)
+		ck_pr_store_ptr(&slot->type, (void *)rare->born_as);
 	slot->flags &= (uint16_t)~SLOT_TRAPS_EXITS;
 	slot_set_state(slot, SLOT_ALIVE);
 	if (slot->bounded)
@@ -254,7 +231,8 @@ bool life_keeps_mail(const struct slot *slot)
 static void go_into_limbo(struct worker *worker, struct slot *slot)
 {
 	struct extras *extras = slot->extras;
-	void *next_state = extras->next_state;
+	struct rare *rare = rare_of(slot);
+	void *next_state = rare->next_state;
 
 	state_free(slot->type, slot->state, slot->supervised);
 	slot->state = NULL;
@@ -264,11 +242,11 @@ static void go_into_limbo(struct worker *worker, struct slot *slot)
 	if (!life_keeps_mail(slot))
 		saved_dead(worker->runtime, slot, worker->self, "ended before it was handled");
 	if (!next_state) // before the links, as in leave()
-		tell_parent(extras, slot->parent, worker->self, &extras->ending, crash_take(extras),
+		tell_parent(extras, slot->parent, worker->self, &rare->ending, crash_take(extras),
 			    true);
-	links_signal(extras, worker->self, &extras->ending);
+	links_signal(extras, worker->self, &rare->ending);
 	if (next_state) {
-		extras->next_state = NULL;
+		rare->next_state = NULL;
 		start_again(worker, slot, next_state);
 	}
 }
@@ -279,12 +257,13 @@ static void finish(struct worker *worker, struct slot *slot, const struct ending
 	if (slot->timers)
 		worker->runtime->seams->time->drop(slot);
 	if (slot->extras)
-		release_owned(worker, slot);
+		release_owned(worker, slot, ending);
 	if (slot->type == &guardian_actor_type)
 		guardian_gone(worker->runtime);
 	if (slot->flags & SLOT_KEEPS_PLACE) {
-		if (ending != &extras_of(slot)->ending)
-			slot->extras->ending = *ending;
+		struct rare *rare = rare_of(slot);
+		if (ending != &rare->ending)
+			rare->ending = *ending;
 		go_into_limbo(worker, slot);
 	} else {
 		leave(worker, slot, ending);
@@ -304,12 +283,9 @@ void life_end_rest(struct worker *worker, struct slot *slot)
 	worker->end_reason = NULL;
 	slot->flags &= (uint16_t) ~(SLOT_STARTING | SLOT_STARTS_LATER | SLOT_ENDS_LATER);
 
-	if (slot->extras) {
-		slot->extras->ending = ending;
-		if (slot->extras->child_count)
-			family_end(slot->extras, ENDING_SHUTDOWN);
-		else
-			finish(worker, slot, &slot->extras->ending);
+	if (slot->extras && slot->extras->child_count) {
+		rare_of(slot)->ending = ending;
+		family_end(slot->extras, ENDING_SHUTDOWN);
 		return;
 	}
 	finish(worker, slot, &ending);
@@ -330,7 +306,7 @@ static __attribute__((noinline)) void birth_and_crash(struct worker *worker, str
 // noh_end_later(): how it will end is known, but not yet when.
 static __attribute__((noinline)) void live_on(struct worker *worker, struct slot *slot)
 {
-	extras_of(slot)->ending = worker->ending;
+	rare_of(slot)->ending = worker->ending;
 	worker->ending = (struct ending){0};
 	worker->stopping = worker->ends_later = false;
 	slot_set_state(slot, SLOT_ALIVE);
@@ -340,7 +316,7 @@ static __attribute__((noinline)) void live_on(struct worker *worker, struct slot
 void life_end_now(struct worker *worker, struct slot *slot)
 {
 	slot_set_state(slot, SLOT_ENDING);
-	worker->ending = slot->extras->ending;
+	worker->ending = slot->extras->rare->ending;
 	worker->stopping = true;
 	life_end_rest(worker, slot);
 }
@@ -361,7 +337,8 @@ static void end_life(struct worker *worker, struct slot *slot, int why, int64_t 
 	if (__builtin_expect(slot->flags & SLOT_ENDS_LATER, 0)) {
 		if (why == NOH_WHY_NORMAL || why == NOH_WHY_SHUTDOWN)
 			return; // it is at it
-		free(slot->extras->ending.reason);
+		free(slot->extras->rare->ending.reason);
+		slot->extras->rare->ending.reason = NULL;
 	}
 
 	slot_set_state(slot, SLOT_ENDING);
@@ -404,7 +381,7 @@ void life_ending_asked(struct worker *worker, struct slot *slot)
 	// A restart is under way, and the wish may be meant for the life that it begins.
 	if (slot_state(slot) == SLOT_LIMBO && how == ENDING_SHUTDOWN &&
 	    ck_pr_load_8(&slot->keeps_place) == KEEPS_ALWAYS &&
-	    ck_pr_load_8(&slot->restarts_asked) != extras_of(slot)->restarts_heard)
+	    ck_pr_load_8(&slot->restarts_asked) != rare_of(slot)->restarts_heard)
 		return;
 
 	// Taken; what is added from now on is another wish.
@@ -441,7 +418,7 @@ void life_child_ended(struct worker *worker, struct slot *slot, struct envelope 
 {
 	family_hear(worker, slot, envelope);
 	if (slot_state(slot) == SLOT_ENDING && !slot->extras->child_count)
-		finish(worker, slot, &slot->extras->ending);
+		finish(worker, slot, &slot->extras->rare->ending);
 }
 
 // ---- a place that is kept
@@ -452,16 +429,16 @@ void life_restart(struct worker *worker, struct slot *slot, void *state)
 		state_free(slot->type, state, slot->supervised);
 		return;
 	}
-	extras_of(slot)->restarts_heard++;
+	struct rare *rare = rare_of(slot);
+	rare->restarts_heard++;
 	if (slot_state(slot) == SLOT_LIMBO) {
 		start_again(worker, slot, state);
 		return;
 	}
 
 	// It lives, or still waits for its children: it starts again as soon as it has ended.
-	struct extras *extras = extras_of(slot);
-	state_free(slot->type, extras->next_state, slot->supervised);
-	extras->next_state = state;
+	state_free(slot->type, rare->next_state, slot->supervised);
+	rare->next_state = state;
 	life_end(worker, slot, NOH_WHY_FAILED, 0, "restarted by its parent");
 }
 
@@ -471,5 +448,5 @@ void life_let_go(struct worker *worker, struct slot *slot)
 		slot->flags &= (uint16_t)~SLOT_KEEPS_PLACE;
 		return;
 	}
-	leave(worker, slot, &extras_of(slot)->ending);
+	leave(worker, slot, &rare_of(slot)->ending);
 }

@@ -34,18 +34,18 @@ static struct relation *any_link(const struct relations *relations, uint64_t pee
 
 bool links_include(const struct slot *slot, uint64_t peer)
 {
-	const struct extras *extras = slot->extras;
-	return extras && extras->relations.count && any_link(&extras->relations, peer);
+	const struct relations *relations = relations_if_any(slot);
+	return relations && any_link(relations, peer);
 }
 
 void links_add(struct slot *slot, uint64_t peer, uint64_t id)
 {
-	relations_add(&extras_of(slot)->relations, RELATION_LINKED, peer, id, false);
+	relations_add(relations_of(slot), RELATION_LINKED, peer, id, false);
 }
 
 void links_remove(struct slot *slot, uint64_t peer, const struct link_named *link)
 {
-	struct relations *relations = slot->extras ? &slot->extras->relations : NULL;
+	struct relations *relations = relations_if_any(slot);
 	struct relation *relation =
 		relations ? relations_find(relations, kind_of(link), peer, link->id) : NULL;
 	if (relation)
@@ -54,15 +54,15 @@ void links_remove(struct slot *slot, uint64_t peer, const struct link_named *lin
 
 void links_signal(struct extras *extras, uint64_t self, const struct ending *ending)
 {
+	struct relations *relations = extras->relations;
 	struct relation *link;
 
-	for (int i = 0; i < 2; i++) {
-		for (uint32_t place = 0;
-		     (link = relations_each(&extras->relations, kinds[i], &place));) {
+	for (int i = 0; relations && i < 2; i++) {
+		for (uint32_t place = 0; (link = relations_each(relations, kinds[i], &place));) {
 			struct link_named name = name_of(link);
 			post_exit(link->peer, self, name, ending->why, ending->code,
 				  ending->reason);
-			relations_remove(&extras->relations, link);
+			relations_remove(relations, link);
 		}
 	}
 }
@@ -87,7 +87,7 @@ bool exit_take(struct slot *slot, const struct envelope *envelope)
 	if (!link.id)
 		return true; // sent without a link
 
-	struct relations *relations = slot->extras ? &slot->extras->relations : NULL;
+	struct relations *relations = relations_if_any(slot);
 	if (!relations || !relations_find(relations, kind_of(&link), peer, link.id))
 		return false;
 	unlink_all(slot_handle(slot), relations, peer);
@@ -125,7 +125,7 @@ bool exit_comes(struct worker *worker, struct slot *slot, const struct envelope 
 void noh_link(noh_actor who)
 {
 	struct worker *worker = worker_of_call("noh_link");
-	struct relations *relations = &extras_of(worker->running)->relations;
+	struct relations *relations = relations_of(worker->running);
 	if (who.id == worker->self || any_link(relations, who.id))
 		return;
 
@@ -140,9 +140,9 @@ void noh_link(noh_actor who)
 void noh_unlink(noh_actor who)
 {
 	struct worker *worker = worker_of_call("noh_unlink");
-	struct extras *extras = worker->running->extras;
-	if (extras)
-		unlink_all(worker->self, &extras->relations, who.id);
+	struct relations *relations = relations_if_any(worker->running);
+	if (relations)
+		unlink_all(worker->self, relations, who.id);
 }
 
 bool noh_trap_exits(bool trap)

@@ -34,8 +34,8 @@ static size_t append_origin(char *line, size_t length, const struct worker *work
 {
 	if (!worker || !worker->running || !worker->self)
 		return append(line, length, "-: ");
-	const struct extras *extras = worker->running->extras;
-	const char *name = extras && extras->name ? extras->name : worker->running->type->name;
+	const struct rare *rare = rare_if_any(worker->running);
+	const char *name = rare && rare->name ? rare->name : worker->running->type->name;
 	length = append(line, length, "%s@%u", name, handle_index(worker->self));
 	if (worker->hand && post_kind(worker->hand) != POST_CONTROL && post_id(worker->hand))
 		length =

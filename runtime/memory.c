@@ -75,8 +75,9 @@ static void own_allocation(struct allocation *allocation)
 	size_t most = slot->flags & SLOT_QUOTAS ? limits_of(slot)->owned_bytes : 0;
 	if (!most)
 		return;
-	slot->extras->owned_bytes += malloc_usable_size(allocation);
-	if (slot->extras->owned_bytes > most)
+	struct rare *rare = rare_of(slot);
+	rare->owned_bytes += malloc_usable_size(allocation);
+	if (rare->owned_bytes > most)
 		noh_fail("over its quota of owned_bytes: %zu", most);
 }
 
@@ -85,7 +86,7 @@ static void disown_allocation(struct allocation *allocation)
 	struct worker *worker = this_worker;
 	if (worker && worker->running && allocation->owned.link &&
 	    worker->running->flags & SLOT_QUOTAS && limits_of(worker->running)->owned_bytes)
-		worker->running->extras->owned_bytes -= malloc_usable_size(allocation);
+		rare_of(worker->running)->owned_bytes -= malloc_usable_size(allocation);
 	disown(&allocation->owned);
 }
 

@@ -62,12 +62,12 @@ int noh_reply_error(int err, const char *text)
 }
 
 // That others answered what this actor took, nobody tells it. Whose time is over waits no more.
-static void forget_overdue(struct worker *worker, struct extras *extras)
+static void forget_overdue(struct worker *worker, struct rare *rare)
 {
 	uint64_t now_ns = runtime_now_ns(worker->runtime);
-	for (uint32_t i = extras->taken.count; i-- > 0;)
-		if (extras->taken.at[i].deadline_ns < now_ns)
-			list_remove_at(&extras->taken, i);
+	for (uint32_t i = rare->taken.count; i-- > 0;)
+		if (rare->taken.at[i].deadline_ns < now_ns)
+			list_remove_at(&rare->taken, i);
 }
 
 noh_reply_to noh_reply_later(void)
@@ -81,10 +81,10 @@ noh_reply_to noh_reply_later(void)
 	noh_reply_to to = {.asker = {hand->sender},
 			   .ask = hand->ask,
 			   .answer_id = expected ? noh_message_id(expected) : 0};
-	struct extras *extras = extras_of(worker->running);
-	if (extras->taken.count == extras->taken.room)
-		forget_overdue(worker, extras);
-	list_add(&extras->taken,
+	struct rare *rare = rare_of(worker->running);
+	if (rare->taken.count == rare->taken.room)
+		forget_overdue(worker, rare);
+	list_add(&rare->taken,
 		 (struct taken_request){hand->sender, hand->ask, asks_deadline(worker)});
 	hand->ask = 0;
 	return to;
@@ -92,11 +92,11 @@ noh_reply_to noh_reply_later(void)
 
 static void forget_taken(noh_reply_to to)
 {
-	struct extras *extras =
-		this_worker && this_worker->running ? this_worker->running->extras : NULL;
-	for (uint32_t i = 0; extras && i < extras->taken.count; i++) {
-		if (extras->taken.at[i].asker == to.asker.id && extras->taken.at[i].ask == to.ask) {
-			list_remove_at(&extras->taken, i);
+	struct rare *rare =
+		this_worker && this_worker->running ? rare_if_any(this_worker->running) : NULL;
+	for (uint32_t i = 0; rare && i < rare->taken.count; i++) {
+		if (rare->taken.at[i].asker == to.asker.id && rare->taken.at[i].ask == to.ask) {
+			list_remove_at(&rare->taken, i);
 			return;
 		}
 	}

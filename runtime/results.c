@@ -44,25 +44,26 @@ void result_post(struct envelope *result, uint64_t watcher, uint64_t from, uint6
 void result_tell_parent(const struct extras *extras, uint64_t parent, uint64_t self, bool in_limbo)
 {
 	struct slot *slot = slot_if_alive(parent);
+	const struct relations *relations = extras->relations;
+	struct envelope *result = extras->rare->result;
 	const struct relation *watcher =
-		relations_with(&extras->relations, RELATION_WATCHER, parent, NULL);
+		relations ? relations_with(relations, RELATION_WATCHER, parent, NULL) : NULL;
 	if (!slot)
 		return;
 
 	if (watcher) {
 		// It comes by the monitor; but of one in limbo the parent is told now.
 		for (; watcher && in_limbo;
-		     watcher =
-			     relations_with(&extras->relations, RELATION_WATCHER, parent, watcher))
-			send_copy(extras->result, slot, parent, self, watcher->id);
+		     watcher = relations_with(relations, RELATION_WATCHER, parent, watcher))
+			send_copy(result, slot, parent, self, watcher->id);
 		return;
 	}
 
 	// It outlives its children; only noh_become() may change what it accepts, meanwhile.
 	const struct noh_actor_type *type =
 		(const struct noh_actor_type *)ck_pr_load_ptr(&slot->type);
-	if (accepts(type, &message_info(post_id(extras->result))->type))
-		send_copy(extras->result, slot, parent, self, 0);
+	if (accepts(type, &message_info(post_id(result))->type))
+		send_copy(result, slot, parent, self, 0);
 }
 
 bool result_comes(struct slot *slot, const struct envelope *envelope)
@@ -107,11 +108,11 @@ void results_drop(struct slot *slot, uint64_t watch)
 void noh_finish_type(const struct noh_message_type *type, const void *body)
 {
 	struct worker *worker = worker_of_call("noh_finish");
-	struct extras *extras = extras_of(worker->running);
-	if (worker->end_asked || extras->result) {
+	struct rare *rare = rare_of(worker->running);
+	if (worker->end_asked || rare->result) {
 		message_drop_owned(message_info(noh_message_id(type)), body);
 		return; // the first one counts
 	}
 	noh_end(0, NULL);
-	extras->result = result_create(type, body);
+	rare->result = result_create(type, body);
 }

@@ -118,7 +118,8 @@ static bool is_listed(const char *list, const char *word)
 
 static bool is_named(const char *list, const struct slot *slot)
 {
-	const char *name = slot->extras && slot->extras->name ? slot->extras->name : "";
+	const struct rare *rare = rare_if_any(slot);
+	const char *name = rare && rare->name ? rare->name : "";
 	const char *type = slot->type->name ? slot->type->name : "";
 	return list && (is_listed(list, type) || is_listed(list, name));
 }

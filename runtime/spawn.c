@@ -34,7 +34,7 @@ static const struct spawn_more *more_of(const struct noh_spawn_options *options,
 	more->describe = options->describe;
 	more->drop_mail = options->drop_mail;
 	if (options->monitored || options->linked) {
-		struct relations *relations = &extras_of(worker->running)->relations;
+		struct relations *relations = relations_of(worker->running);
 		more->spawner = worker->self;
 		if (options->monitored)
 			more->watch = relations_ask(relations, RELATION_WATCH, child, true);

@@ -8,15 +8,14 @@
 
 bool watches_include(const struct slot *slot, uint64_t target)
 {
-	const struct extras *extras = slot->extras;
-	return extras && extras->relations.count &&
-	       relations_with(&extras->relations, RELATION_WATCH, target, NULL);
+	const struct relations *relations = relations_if_any(slot);
+	return relations && relations_with(relations, RELATION_WATCH, target, NULL);
 }
 
 struct relation *watches_find(const struct slot *slot, uint64_t id)
 {
-	struct relation *relation =
-		slot->extras ? relations_asked(&slot->extras->relations, id) : NULL;
+	const struct relations *relations = relations_if_any(slot);
+	struct relation *relation = relations ? relations_asked(relations, id) : NULL;
 	return relation && relation->kind == RELATION_WATCH ? relation : NULL;
 }
 
@@ -24,7 +23,7 @@ bool watches_take(struct slot *slot, uint64_t watch)
 {
 	struct relation *relation = watches_find(slot, watch);
 	if (relation)
-		relations_remove(&slot->extras->relations, relation);
+		relations_remove(slot->extras->relations, relation);
 	return relation;
 }
 
@@ -36,10 +35,11 @@ static void unwatch(uint64_t self, const struct relation *watch)
 
 void watches_tell(struct slot *slot, uint64_t target, const struct child_ended *ended)
 {
-	uint64_t self = slot_handle(slot);
+	const struct relations *relations = relations_if_any(slot);
 	const struct relation *watch = NULL;
+	uint64_t self = slot_handle(slot);
 
-	while ((watch = relations_with(&slot->extras->relations, RELATION_WATCH, target, watch))) {
+	while (relations && (watch = relations_with(relations, RELATION_WATCH, target, watch))) {
 		unwatch(self, watch);
 		post_down(self, watch->id, target, (int)ended->why, ended->code,
 			  ended->reason ? ended->reason : "", true);
@@ -48,7 +48,7 @@ void watches_tell(struct slot *slot, uint64_t target, const struct child_ended *
 
 void watches_drop(struct slot *slot)
 {
-	struct relations *relations = &slot->extras->relations;
+	struct relations *relations = slot->extras->relations;
 	struct relation *watch;
 
 	for (uint32_t place = 0; (watch = relations_each(relations, RELATION_WATCH, &place));) {
@@ -60,14 +60,16 @@ void watches_drop(struct slot *slot)
 void watchers_tell(struct extras *extras, uint64_t self, const struct ending *ending,
 		   bool restarting, bool gone)
 {
-	struct relations *relations = &extras->relations;
+	struct relations *relations = extras->relations;
+	const struct rare *rare = extras->rare;
 	struct relation *watcher;
 
-	for (uint32_t place = 0; (watcher = relations_each(relations, RELATION_WATCHER, &place));) {
+	for (uint32_t place = 0;
+	     relations && (watcher = relations_each(relations, RELATION_WATCHER, &place));) {
 		if (!gone && watcher->until_gone)
 			continue;
-		if (extras->result && ending->why == NOH_WHY_NORMAL)
-			result_post(extras->result, watcher->peer, self, watcher->id);
+		if (rare && rare->result && ending->why == NOH_WHY_NORMAL)
+			result_post(rare->result, watcher->peer, self, watcher->id);
 		post_down(watcher->peer, watcher->id, self, ending->why, ending->code,
 			  ending->reason ? ending->reason : "", restarting);
 		relations_remove(relations, watcher);
@@ -76,13 +78,12 @@ void watchers_tell(struct extras *extras, uint64_t self, const struct ending *en
 
 void watchers_add(struct slot *slot, uint64_t who, const struct watcher *watcher)
 {
-	relations_add(&extras_of(slot)->relations, RELATION_WATCHER, who, watcher->id,
-		      watcher->until_gone);
+	relations_add(relations_of(slot), RELATION_WATCHER, who, watcher->id, watcher->until_gone);
 }
 
 void watchers_remove(struct slot *slot, uint64_t who, const struct watcher *watcher)
 {
-	struct relations *relations = slot->extras ? &slot->extras->relations : NULL;
+	struct relations *relations = relations_if_any(slot);
 	struct relation *relation =
 		relations ? relations_find(relations, RELATION_WATCHER, who, watcher->id) : NULL;
 	if (relation)
@@ -92,7 +93,7 @@ void watchers_remove(struct slot *slot, uint64_t who, const struct watcher *watc
 uint64_t noh_monitor(noh_actor who, bool until_gone)
 {
 	struct worker *worker = worker_of_call("noh_monitor");
-	struct relations *relations = &extras_of(worker->running)->relations;
+	struct relations *relations = relations_of(worker->running);
 	struct watcher watcher = {.until_gone = until_gone};
 
 	watcher.id = relations_ask(relations, RELATION_WATCH, who.id, until_gone);
@@ -110,6 +111,6 @@ void noh_demonitor(uint64_t monitor)
 	if (watch) {
 		results_drop(worker->running, monitor);
 		unwatch(worker->self, watch);
-		relations_remove(&worker->running->extras->relations, watch);
+		relations_remove(worker->running->extras->relations, watch);
 	}
 }
