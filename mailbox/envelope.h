@@ -30,9 +30,10 @@ enum { ENVELOPE_HEAD = offsetof(struct envelope, body) };
  * fill. */
 static inline struct envelope *envelope_new(size_t size, uint32_t generation)
 {
-	enum pool_class class = size <= sizeof(((struct envelope *)0)->body)
-					? POOL_64
-					: pool_class_of(ENVELOPE_HEAD + size);
+	// Whole cache lines: several threads write to it.
+	enum pool_class class = size <= sizeof(((struct envelope *)0)->body) ? POOL_64
+				: size <= 128 - ENVELOPE_HEAD                ? POOL_128
+							      : pool_class_of(ENVELOPE_HEAD + size);
 	struct envelope *envelope = (struct envelope *)pool_take(class, ENVELOPE_HEAD + size);
 	envelope->tenant = generation | (uint32_t) class << GENERATION_BITS;
 	return envelope;

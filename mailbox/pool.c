@@ -9,7 +9,8 @@
 
 enum { SLAB_BYTES = 64 * 1024, REGION_BYTES = 4 * 1024 * 1024 };
 
-static const uint16_t class_bytes[POOL_LARGE] = {16, 32, 48, 64, 128, 256, 512, 1024, 2048, 4096};
+static const uint16_t class_bytes[POOL_LARGE] = {16,  32,  48,  64,   80,   96,  112,
+						 128, 256, 512, 1024, 2048, 4096};
 
 _Thread_local struct pool_cache pool_cache;
 

@@ -28,6 +28,9 @@ enum pool_class {
 	POOL_32,
 	POOL_48,
 	POOL_64,
+	POOL_80,
+	POOL_96,
+	POOL_112,
 	POOL_128,
 	POOL_256,
 	POOL_512,
@@ -59,11 +62,11 @@ extern _Thread_local struct pool_cache pool_cache;
 /* The smallest class whose blocks hold `size` bytes. */
 static inline enum pool_class pool_class_of(size_t size)
 {
-	if (size <= 64)
+	if (size <= 128)
 		return size ? (enum pool_class)((size - 1) / 16) : POOL_16;
 	if (size > 4096)
 		return POOL_LARGE;
-	return (enum pool_class)(POOL_64 + (58 - __builtin_clzl(size - 1)));
+	return (enum pool_class)(POOL_128 + (57 - __builtin_clzl(size - 1)));
 }
 
 /* The slow halves: trade a chain with the depot, or malloc. */
@@ -71,7 +74,7 @@ void *pool_refill(enum pool_class class, size_t size);
 void pool_overflow(enum pool_class class, void *block);
 
 /* Any thread. Never NULL: without memory the process ends. `size` matters for POOL_LARGE alone.
- * Blocks of 64 bytes and more are aligned to 64 bytes, smaller ones to 16. */
+ * Blocks of 64 bytes, of 128 and of more are aligned to 64 bytes, all others to 16. */
 static inline void *pool_take(enum pool_class class, size_t size)
 {
 #ifndef POOL_OFF
