@@ -17,14 +17,20 @@ struct answer {
 	uint8_t *granted;
 };
 
-/* Empty when all zero, and holds no memory then. */
-struct answers {
-	struct answer *ring;
+struct answer_ring {
 	uint32_t room; // a power of two
 	uint32_t first;
-	uint32_t count;
+	uint32_t count; // never 0: an empty ring is none
 	uint32_t given; // tickets, in all; wraps
+	struct answer at[];
 };
+
+/* Empty when all zero, and holds no memory then. Small: each idle client has one. */
+struct answers {
+	struct answer_ring *ring;
+};
+
+uint32_t answers_count(const struct answers *answers);
 
 /* Takes the answer, and `granted` with it. Returns its ticket, which is never 0. */
 uint64_t answers_owe(struct answers *answers, const struct answer *answer);

@@ -31,7 +31,7 @@ static void say_last_words(struct connection *self)
 static void end_if_alone(struct connection *self)
 {
 	if (self->stage == CONNECTION_LEAVING && noh_same(self->session, NOH_NOBODY) &&
-	    !self->answers.count)
+	    !answers_count(&self->answers))
 		noh_end(0, NULL);
 }
 

@@ -36,7 +36,7 @@ struct connection {
 	uint8_t stage;
 };
 
-_Static_assert(sizeof(struct connection) <= 128, "ten thousand idle ones should cost little");
+_Static_assert(sizeof(struct connection) <= 96, "ten thousand idle ones should cost little");
 
 extern const struct noh_actor_type connection_actor;
 

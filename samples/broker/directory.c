@@ -2,6 +2,7 @@
  * connections have them. If it fails, all sessions end with it, and clients begin anew. */
 #include "broker/directory.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <noh/noh.h>
@@ -64,7 +65,7 @@ static void forget_client(struct directory *self, struct client *client)
 		table_remove(&self->by_id, &client->by_id);
 	table_remove(&self->by_session, &client->by_session);
 	self->kept -= client->is_kept;
-	noh_drop(client);
+	free(client);
 }
 
 static void end_session(struct directory *self, struct client *client)
@@ -75,11 +76,13 @@ static void end_session(struct directory *self, struct client *client)
 
 static struct client *add_client(struct directory *self, struct span id, bool is_kept)
 {
-	struct client *client = noh_alloc(sizeof(*client) + id.size);
+	struct client *client = resized(NULL, 1, sizeof(*client) + id.size);
 
-	client->session = noh_spawn(session, .broker = self->broker, .is_kept = is_kept);
-	client->size = (uint16_t)id.size;
-	client->is_kept = is_kept;
+	*client = (struct client){
+		.session = noh_spawn(session, .broker = self->broker, .is_kept = is_kept),
+		.size = (uint16_t)id.size,
+		.is_kept = is_kept,
+	};
 	if (id.size) {
 		memcpy(client->id, id.at, id.size);
 		table_add(&self->by_id, &client->by_id, hash_text(&self->broker->key, id));
@@ -135,19 +138,30 @@ static void on_subscriptions_lost(struct directory *self, const struct subscript
 	noh_fail("a router has lost the subscriptions");
 }
 
-/* Its tables, dropped at its end, whichever way that comes. */
+/* Its tables, dropped at its end, whichever way that comes. The second lists all clients, also
+ * those without an id. */
 NOH_MESSAGE(tables, (owned, by_id), (owned, by_session));
 
-static void drop_table(void *table)
+static void drop_by_id(void *table)
 {
-	table_clear(table, NULL); // what is in it is this actor's own memory
+	table_clear(table, NULL);
+}
+
+static void drop_client(struct table_entry *by_session)
+{
+	free(client_by_session(by_session));
+}
+
+static void drop_by_session(void *table)
+{
+	table_clear(table, drop_client);
 }
 
 static void on_start(struct directory *self, const struct noh_start *msg)
 {
 	(void)msg;
-	noh_keep(tables, NOH_VALUE(tables, .by_id = {&self->by_id, drop_table},
-				   .by_session = {&self->by_session, drop_table}));
+	noh_keep(tables, NOH_VALUE(tables, .by_id = {&self->by_id, drop_by_id},
+				   .by_session = {&self->by_session, drop_by_session}));
 }
 
 NOH_ACTOR(directory, (noh_start, on_start), (arrived, on_arrived), (left, on_left),

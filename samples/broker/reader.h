@@ -23,11 +23,11 @@ struct reader {
 	uint32_t have;     // bytes of it that are here
 	uint32_t room;
 	uint32_t size; // of the body, as claimed by the header
-	uint8_t phase;
+	uint8_t phase : 7;
+	bool handed_out : 1; // the last frame was `gathered`
 	uint8_t first;
 	uint8_t header_bytes; // of the fixed header, so far
 	bool header_whole;
-	bool handed_out; // the last frame was `gathered`
 };
 
 /* Takes the next packet from the start of `input` and moves `input` forward. Call it until it

@@ -170,18 +170,38 @@ static void on_deliver_burst(struct session *self, const struct deliver_burst *m
 
 // ---- connections come and go
 
+static void forget_unreleased(struct session *self)
+{
+	if (!self->unreleased)
+		return;
+	ids_finish(self->unreleased);
+	free(self->unreleased);
+	self->unreleased = NULL;
+}
+
+static void keep_unreleased(struct session *self, uint16_t id)
+{
+	if (!self->unreleased) {
+		self->unreleased = resized(NULL, 1, sizeof(*self->unreleased));
+		*self->unreleased = (struct ids){0};
+	}
+	ids_add(self->unreleased, id);
+}
+
 static void begin(struct session *self, noh_actor connection)
 {
-	uint64_t *unreleased = ids_listed(&self->unreleased);
+	const struct ids none = {0};
+	const struct ids *left_behind = self->unreleased ? self->unreleased : &none;
+	uint64_t *unreleased = ids_listed(left_behind);
 
 	self->connection = connection;
 	self->parcels = 0;
 	self->overflows = false;
 	noh_cancel(self->expiry);
 	noh_send(connection, attached, .present = self->was_here,
-		 .unreleased = {.at = unreleased, .count = self->unreleased.count});
+		 .unreleased = {.at = unreleased, .count = left_behind->count});
 	free(unreleased);
-	ids_finish(&self->unreleased);
+	forget_unreleased(self);
 	self->was_here = true;
 
 	outbox_start_over(&self->outbox);
@@ -235,7 +255,7 @@ static void on_detached(struct session *self, const struct detached *msg)
 		return;
 	self->connection = self->next = NOH_NOBODY;
 	for (size_t i = 0; i < msg->unreleased.count; i++)
-		ids_add(&self->unreleased, (uint16_t)msg->unreleased.at[i]);
+		keep_unreleased(self, (uint16_t)msg->unreleased.at[i]);
 
 	if (self->concludes)
 		have_routers_forget(self);
@@ -273,7 +293,7 @@ static void end_at_once(struct session *self)
 static void on_stopping(struct session *self, const struct noh_stopping *msg)
 {
 	outbox_finish(&self->outbox);
-	ids_finish(&self->unreleased);
+	forget_unreleased(self);
 	if (msg->why != NOH_WHY_NORMAL)
 		end_at_once(self);
 }

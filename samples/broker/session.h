@@ -14,7 +14,7 @@ struct session {
 	noh_actor connection; // NOH_NOBODY while the client is away
 	noh_actor next;       // takes over when that one has said its last words
 	struct outbox outbox;
-	struct ids unreleased;
+	struct ids *unreleased; // between two connections; NULL: none
 	noh_timer expiry;
 	uint32_t attachments;   // as the directory has counted them
 	uint32_t parcels;       // under way to the connection
@@ -26,7 +26,7 @@ struct session {
 	uint16_t remembered_by; // while it does: routers
 };
 
-_Static_assert(sizeof(struct session) <= 128, "ten thousand idle ones should cost little");
+_Static_assert(sizeof(struct session) <= 96, "ten thousand idle ones should cost little");
 
 extern const struct noh_actor_type session_actor;
 

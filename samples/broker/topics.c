@@ -14,7 +14,6 @@
 
 struct filter {
 	struct table_entry entry; // in topics.filters
-	struct level *level;      // where it hangs if it has a wildcard, else NULL
 	// Most filters have one subscription, which then needs no memory of its own.
 	union {
 		struct subscription one;
@@ -92,18 +91,19 @@ static struct filter *add_filter(struct topics *topics, struct span text, uint64
 	*filter = (struct filter){.size = (uint16_t)text.size};
 	memcpy(filter->text, text.at, text.size);
 	table_add(&topics->filters, &filter->entry, hash);
-	if (topic_has_wildcard(text)) {
-		filter->level = levels_add(&topics->wildcards, text);
-		filter->level->value = filter;
-	}
+	if (topic_has_wildcard(text))
+		levels_add(&topics->wildcards, text)->value = filter;
 	return filter;
 }
 
 static void remove_filter(struct topics *topics, struct filter *filter)
 {
-	if (filter->level) {
-		filter->level->value = NULL;
-		levels_trim(&topics->wildcards, filter->level);
+	struct span text = {filter->text, filter->size};
+
+	if (topic_has_wildcard(text)) {
+		struct level *level = levels_find(&topics->wildcards, text);
+		level->value = NULL;
+		levels_trim(&topics->wildcards, level);
 	}
 	table_remove(&topics->filters, &filter->entry);
 	free_filter(&filter->entry);

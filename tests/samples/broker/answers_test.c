@@ -60,13 +60,19 @@ Test(answers, are_due_at_once_when_nobody_is_asked)
 
 Test(answers, have_tickets_that_are_never_0)
 {
-	struct answers answers = {.given = UINT32_MAX - 2};
+	struct answers answers = {0};
+	uint64_t tickets[6];
 
+	owe(&answers, PACKET_PUBREC, 1, 0);
+	answers.ring->given = UINT32_MAX - 2; // as if so many had been given before it
 	for (uint16_t i = 1; i < 6; i++) {
-		uint64_t ticket = owe(&answers, PACKET_PUBREC, i, 1);
-		cr_expect_neq(ticket, 0);
-		answers_settle(&answers, ticket);
-		cr_expect_eq(take(&answers), i);
+		tickets[i] = owe(&answers, PACKET_PUBREC, (uint16_t)(i + 1), 1);
+		cr_expect_neq(tickets[i], 0);
+	}
+	cr_expect_eq(take(&answers), 1);
+	for (uint16_t i = 1; i < 6; i++) {
+		answers_settle(&answers, tickets[i]);
+		cr_expect_eq(take(&answers), i + 1);
 	}
 }
 
