@@ -457,6 +457,7 @@ void park(struct worker *worker)
 	ck_pr_store_64(&reactor->polled_ns, worker->now_ns);
 	ck_pr_store_64(&worker->busy_since_ns, 0);
 	reactor_release(reactor);
+	worker->was_drained = true;
 
 	worker->searching = !clear_idle(worker);
 	worker->next_runs = worker->ring_runs = 0; // what is found first must settle the credit

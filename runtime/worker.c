@@ -9,7 +9,8 @@
 #include "runtime/trace.h"
 
 enum {
-	POLL_EVERY_NS = 50 * 1000, // of the reactor, between turns
+	POLL_EVERY_NS = 50 * 1000,  // of the reactor, between turns
+	POLL_FIRST_NS = 200 * 1000, // after it was polled because there was nothing to do
 	FIRST_QUANTUM = 16,
 };
 
@@ -130,16 +131,25 @@ void reactor_release(struct reactor *reactor)
 	store_release_32(&reactor->held, 0); // pairs with reactor_try_hold()
 }
 
+/* Each look at the network costs a system call, whatever it finds. Where all that waits was caused
+ * by the last one, nobody gains from another so soon: what it brings would only wait behind that.
+ * Actors that keep the worker busy by themselves must not shut the network out. */
+static bool is_poll_due(const struct worker *worker)
+{
+	uint64_t passed_ns = worker->now_ns - ck_pr_load_64(&worker->reactor->polled_ns);
+	return passed_ns >= (worker->was_drained ? POLL_FIRST_NS : POLL_EVERY_NS);
+}
+
 static void poll_now_and_then(struct worker *worker)
 {
 	struct reactor *reactor = worker->reactor;
 	uint32_t waiting = ring_count(&worker->ring);
 
 	worker->poll_soon = false;
-	if (worker->now_ns - ck_pr_load_64(&reactor->polled_ns) < POLL_EVERY_NS ||
-	    !reactor_try_hold(reactor))
+	if (!is_poll_due(worker) || !reactor_try_hold(reactor))
 		return;
 	ck_pr_store_64(&reactor->polled_ns, worker->now_ns);
+	worker->was_drained = false;
 	worker->statistics.polls++;
 	reactor->ops->poll(reactor, 0, waiting < RING_SIZE ? RING_SIZE - waiting : 0);
 	reactor_release(reactor);
