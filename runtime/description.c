@@ -198,6 +198,32 @@ static char *copied(const char *text)
 	return memcpy(must_allocate(size), text, size);
 }
 
+static bool is_flat(const struct noh_field *field)
+{
+	if (field->shape == NOH_SHAPE_list)
+		return false;
+	if (field->kind == NOH_KIND_message)
+		return message_info(field->of->id)->flat;
+	return field->kind != NOH_KIND_str && field->kind != NOH_KIND_bytes &&
+	       field->kind != NOH_KIND_owned;
+}
+
+// Where the bytes are, if whoever copies needs to see to nothing else.
+static void note_bytes(struct message_info *info)
+{
+	uint8_t count = 0;
+
+	for (const struct noh_field *field = info->type.fields; field->name; field++) {
+		if (is_flat(field))
+			continue;
+		if (field->kind != NOH_KIND_bytes || field->shape == NOH_SHAPE_list ||
+		    field->offset > UINT16_MAX || count == BYTES_KNOWN)
+			return;
+		info->bytes_at[count++] = (uint16_t)field->offset;
+	}
+	info->bytes = count;
+}
+
 static void fill(struct message_info *info, uint32_t id, const struct noh_message_type *type,
 		 const char *signature)
 {
@@ -216,7 +242,6 @@ static void fill(struct message_info *info, uint32_t id, const struct noh_messag
 		if (field->kind == NOH_KIND_message) {
 			const struct message_info *inner = message_info(field->of->id);
 			field->of = &inner->type;
-			info->flat &= inner->flat;
 			info->holds |= inner->holds;
 		} else {
 			field->of = NULL;
@@ -226,8 +251,7 @@ static void fill(struct message_info *info, uint32_t id, const struct noh_messag
 			info->align = _Alignof(void *);
 		bool holds = field->kind == NOH_KIND_bytes || field->kind == NOH_KIND_owned;
 		info->holds |= holds;
-		info->flat &=
-			!holds && field->kind != NOH_KIND_str && field->shape == NOH_SHAPE_plain;
+		info->flat &= is_flat(field);
 	}
 
 	if (info->flat && type->size <= 32 && type->size % sizeof(uint64_t) == 0)
@@ -240,6 +264,7 @@ static void fill(struct message_info *info, uint32_t id, const struct noh_messag
 		.size = type->size,
 		.fields = copies,
 		.answer = type->answer ? &message_info(type->answer->id)->type : NULL};
+	note_bytes(info);
 }
 
 // The lock is held. Returns 0 and says why if the description cannot be.

@@ -62,7 +62,7 @@ static size_t size_behind(const struct message_info *info, const void *body)
 
 size_t message_deep_size(const struct message_info *info, const void *body)
 {
-	return padded(info->type.size) + size_behind(info, body);
+	return padded(info->type.size) + (info->bytes ? 0 : size_behind(info, body));
 }
 
 static size_t weight_behind(const struct message_info *info, const void *body)
@@ -158,7 +158,10 @@ static char *copy_behind(const struct message_info *info, char *copy, char *room
 void message_deep_copy(const struct message_info *info, void *block, const void *body, size_t gap)
 {
 	memcpy(block, body, info->type.size);
-	copy_behind(info, block, (char *)block + padded(info->type.size) + gap);
+	for (uint32_t i = 0; i < info->bytes; i++)
+		hold_bytes((char *)block + info->bytes_at[i]);
+	if (!info->bytes)
+		copy_behind(info, block, (char *)block + padded(info->type.size) + gap);
 }
 
 // ---- letting go
@@ -173,6 +176,13 @@ static void let_go_of_owned(char *at, int what)
 		call_drop(owned.drop, owned.ptr);
 	if (what & CLEAR_OWNED)
 		memset(at, 0, sizeof(owned));
+}
+
+static void release_bytes(const char *at)
+{
+	noh_bytes bytes;
+	memcpy(&bytes, at, sizeof(bytes));
+	bytes_release(bytes);
 }
 
 static void let_go(const struct message_info *info, char *body, int what)
@@ -194,9 +204,7 @@ static void let_go(const struct message_info *info, char *body, int what)
 			} else if (field->kind == NOH_KIND_owned) {
 				let_go_of_owned(at, what);
 			} else if (what & RELEASE_BYTES) {
-				noh_bytes bytes;
-				memcpy(&bytes, at, sizeof(bytes));
-				bytes_release(bytes);
+				release_bytes(at);
 			}
 		}
 	}
@@ -204,7 +212,10 @@ static void let_go(const struct message_info *info, char *body, int what)
 
 void message_deep_release(const struct message_info *info, const void *body)
 {
-	let_go(info, (char *)(uintptr_t)body, RELEASE_BYTES | DROP_OWNED);
+	for (uint32_t i = 0; i < info->bytes; i++)
+		release_bytes((const char *)body + info->bytes_at[i]);
+	if (!info->bytes)
+		let_go(info, (char *)(uintptr_t)body, RELEASE_BYTES | DROP_OWNED);
 }
 
 void message_drop_owned(const struct message_info *info, const void *body)

@@ -8,7 +8,7 @@
 #include <noh/message.h>
 
 /* Ids go from 1 to this one less. */
-enum { MESSAGE_TYPES = 1 << 14 };
+enum { MESSAGE_TYPES = 1 << 14, BYTES_KNOWN = 4 };
 
 /* What is known of a message by its id. Written once, before the id is given out. */
 struct message_info {
@@ -19,9 +19,12 @@ struct message_info {
 	uint8_t words; // flat, and this many words of 8 bytes, at most 4, plus 1; else 0
 	bool holds;    // has bytes or owned somewhere: its copies must be released
 	uint8_t align; // of its struct
+	uint8_t bytes; // so many fields are bytes, at these offsets, and all else is flat; else 0
+	uint16_t bytes_at[BYTES_KNOWN];
 } __attribute__((aligned(64)));
 
 // All of them, so that a look-up is an address. Pages that no id has reached cost nothing.
+_Static_assert(sizeof(struct message_info) == 64, "of a cache line");
 extern struct message_info message_infos[MESSAGE_TYPES];
 
 /* Any thread. The id comes from noh_message_id(). */
