@@ -81,25 +81,48 @@ static void on_routed(struct connection *self, const struct routed *msg)
 	end_if_alone(self);
 }
 
+static void confirm(struct connection *self)
+{
+	if (self->unconfirmed)
+		noh_send(self->session, written, .cost = self->unconfirmed);
+	self->unconfirmed = 0;
+}
+
 /* The session sends more once this was confirmed; a client that reads too slowly must catch up
  * before. The limit is one above which noh_tcp_drained is promised. */
+static void wrote(struct connection *self, size_t size)
+{
+	self->unconfirmed += (uint32_t)size + WRITE_COSTS;
+	if (self->unconfirmed >= CONFIRMED_AT_ONCE &&
+	    noh_tcp_unsent(self->conn) <= self->broker->limits.unsent_bytes)
+		confirm(self);
+}
+
 static void on_write(struct connection *self, const struct write *msg)
 {
 	if (self->stage != CONNECTION_ATTACHED)
 		return;
-	for (size_t i = 0; i < msg->pieces.count; i++)
+	reply_bytes(self, msg->piece);
+	wrote(self, msg->piece.size);
+}
+
+static void on_write_pieces(struct connection *self, const struct write_pieces *msg)
+{
+	size_t size = 0;
+
+	if (self->stage != CONNECTION_ATTACHED)
+		return;
+	for (size_t i = 0; i < msg->pieces.count; i++) {
 		reply_bytes(self, msg->pieces.at[i]);
-	if (noh_tcp_unsent(self->conn) > self->broker->limits.unsent_bytes)
-		self->unconfirmed++;
-	else
-		noh_send(self->session, written);
+		size += msg->pieces.at[i].size;
+	}
+	wrote(self, size);
 }
 
 static void on_drained(struct connection *self, const struct noh_tcp_drained *msg)
 {
 	(void)msg;
-	for (; self->unconfirmed; self->unconfirmed--)
-		noh_send(self->session, written);
+	confirm(self);
 }
 
 // ---- from CONNECT to the end
@@ -221,8 +244,8 @@ static void on_stopping(struct connection *self, const struct noh_stopping *msg)
 	luggage_finish(self->luggage);
 }
 
-NOH_ACTOR(connection, (noh_tcp_data, on_data), (write, on_write), (routed, on_routed),
-	  (noh_tcp_drained, on_drained), (noh_tcp_opened, on_opened), (noh_tcp_closed, on_closed),
-	  (look, on_look), (attached, on_attached), (unavailable, on_unavailable),
-	  (give_way, on_give_way), (dismissed, on_dismissed), (overflowed, on_overflowed),
-	  (noh_stopping, on_stopping));
+NOH_ACTOR(connection, (noh_tcp_data, on_data), (write, on_write), (write_pieces, on_write_pieces),
+	  (routed, on_routed), (noh_tcp_drained, on_drained), (noh_tcp_opened, on_opened),
+	  (noh_tcp_closed, on_closed), (look, on_look), (attached, on_attached),
+	  (unavailable, on_unavailable), (give_way, on_give_way), (dismissed, on_dismissed),
+	  (overflowed, on_overflowed), (noh_stopping, on_stopping));

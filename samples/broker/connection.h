@@ -31,7 +31,7 @@ struct connection {
 	struct luggage *luggage; // NULL until it is needed
 	noh_timer timer;
 	int64_t heard_ms;     // when a packet came last
-	uint32_t unconfirmed; // writes of the session, until the client has read more
+	uint32_t unconfirmed; // of the session's writes, in WRITE_COSTS
 	uint16_t keep_alive_seconds;
 	uint8_t stage;
 };

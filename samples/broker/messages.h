@@ -49,10 +49,16 @@ NOH_MESSAGE(routed, (u64, ticket), (flag, refused));
 // ---- a client receives
 
 /* Session to connection: bytes for the client, made of whole packets. */
-NOH_MESSAGE(write, (list, bytes, pieces));
+NOH_MESSAGE(write, (bytes, piece));
+NOH_MESSAGE(write_pieces, (list, bytes, pieces));
 
-/* Connection to session: a write is done, and the client is not behind with reading. */
-NOH_MESSAGE(written);
+/* Connection to session: what was written, as WRITE_COSTS says, and is not confirmed yet. Comes for
+ * several writes together, and once the client is not behind with reading. */
+NOH_MESSAGE(written, (u64, cost));
+
+/* A write costs its bytes and some more. Confirmed is so much at once; a session that has more than
+ * twice that unconfirmed writes no further. */
+enum { WRITE_COSTS = 512, CONFIRMED_AT_ONCE = 4096, UNCONFIRMED_MOST = 2 * CONFIRMED_AT_ONCE };
 
 /* Connection to session: PUBACK, PUBREC and PUBCOMP of the client, in order. */
 NOH_MESSAGE(acknowledgement, (u64, type), (u64, id));

@@ -1,9 +1,9 @@
 /* A session: what the broker keeps of one client, also while it is away. It collects what the
  * routers deliver and hands it to its connection, a parcel at a time, in order.
  *
- * At most one parcel is under way to the connection, which confirms it as soon as the client keeps
- * up with reading. What comes meanwhile waits in the outbox and goes with the next parcel: so a
- * slow client holds up nobody but itself, and a busy one is written to in large pieces. */
+ * What is under way to the connection is little, and confirmed as long as the client keeps up with
+ * reading. What comes meanwhile waits in the outbox and goes with the next parcel: so a slow client
+ * holds up nobody but itself, and a busy one is written to in large pieces. */
 #include "broker/session.h"
 
 #include <stdlib.h>
@@ -28,16 +28,31 @@ static bool is_connected(const struct session *self)
 
 // ---- sending to the client
 
+static bool may_write(const struct session *self)
+{
+	return is_connected(self) && self->unconfirmed <= UNCONFIRMED_MOST;
+}
+
+static void write_piece(struct session *self, noh_bytes piece)
+{
+	self->unconfirmed += (uint32_t)piece.size + WRITE_COSTS;
+	noh_send(self->connection, write, .piece = piece);
+}
+
 static void send_parcel(struct session *self, const struct parcel *parcel)
 {
-	self->parcels++;
-	noh_send(self->connection, write,
+	if (parcel->piece_count == 1) {
+		write_piece(self, parcel->pieces[0]);
+		return;
+	}
+	self->unconfirmed += (uint32_t)parcel->bytes + WRITE_COSTS;
+	noh_send(self->connection, write_pieces,
 		 .pieces = {.at = parcel->pieces, .count = parcel->piece_count});
 }
 
 static void flush_soon(struct session *self)
 {
-	if (self->flushes || self->parcels || !is_connected(self))
+	if (self->flushes || !may_write(self))
 		return;
 	self->flushes = true;
 	noh_send(noh_self(), flush);
@@ -51,21 +66,24 @@ static void on_flush(struct session *self, const struct flush *msg)
 
 	(void)msg;
 	self->flushes = false;
-	if (self->parcels || !is_connected(self))
-		return;
-	parcel_clear(&parcel);
-	while (!parcel_is_full(&parcel) && (message = outbox_next(&self->outbox, limits)))
-		parcel_add(&parcel, message);
-	if (parcel.piece_count)
+	while (may_write(self)) {
+		parcel_clear(&parcel);
+		while (!parcel_is_full(&parcel) && (message = outbox_next(&self->outbox, limits)))
+			parcel_add(&parcel, message);
+		if (!parcel.piece_count)
+			break;
 		send_parcel(self, &parcel);
+	}
 	outbox_sent(&self->outbox);
 }
 
 static void on_written(struct session *self, const struct written *msg)
 {
-	(void)msg;
-	self->parcels--;
-	on_flush(self, NULL);
+	if (!noh_same(noh_sender(), self->connection))
+		return;
+	self->unconfirmed -= (uint32_t)msg->cost;
+	if (!self->flushes)
+		on_flush(self, NULL);
 }
 
 static void on_acknowledged(struct session *self, const struct acknowledged *msg)
@@ -145,7 +163,8 @@ static void on_deliver(struct session *self, const struct deliver *msg)
 	overflow(self, msg->qos);
 }
 
-/* Of a burst as many as there is room for, and the others are lost. */
+/* Of a burst as many as there is room for, and the others are lost. One before which nothing waits
+ * is written as it came: the connection sends together what it gets in one turn. */
 static void on_deliver_burst(struct session *self, const struct deliver_burst *msg)
 {
 	const struct outbox_limits *limits = &self->broker->limits.outbox;
@@ -154,6 +173,10 @@ static void on_deliver_burst(struct session *self, const struct deliver_burst *m
 
 	if (self->concludes || !is_connected(self))
 		return;
+	if (!self->flushes && !outbox_count(self->outbox.waiting) && may_write(self)) {
+		write_piece(self, packets);
+		return;
+	}
 	outbox_sent(&self->outbox);
 	struct outbox_room room = outbox_room(&self->outbox, limits);
 	if (msg->count > room.messages || packets.size > room.bytes) {
@@ -195,7 +218,7 @@ static void begin(struct session *self, noh_actor connection)
 	uint64_t *unreleased = ids_listed(left_behind);
 
 	self->connection = connection;
-	self->parcels = 0;
+	self->unconfirmed = 0;
 	self->overflows = false;
 	noh_cancel(self->expiry);
 	noh_send(connection, attached, .present = self->was_here,

@@ -17,7 +17,7 @@ struct session {
 	struct ids *unreleased; // between two connections; NULL: none
 	noh_timer expiry;
 	uint32_t attachments;   // as the directory has counted them
-	uint32_t parcels;       // under way to the connection
+	uint32_t unconfirmed;   // of what was written to the connection, in WRITE_COSTS
 	bool is_kept;           // outlives its connection
 	bool was_here;          // some connection was attached before
 	bool flushes;           // a flush is under way
