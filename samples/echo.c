@@ -46,18 +46,43 @@ static int serve(void *port)
 	return 0;
 }
 
-// The number after --name, or what it is without.
-static uint32_t option(int count, char **words, const char *name, uint32_t without)
+struct options {
+	uint16_t port;
+	uint32_t workers; // 0: as many as there are processors
+};
+
+static bool is_number(const char *text, unsigned long most, unsigned long *ret_value)
 {
-	for (int i = 1; i + 1 < count; i += 2) {
-		if (!strcmp(words[i], name))
-			return (uint32_t)strtoul(words[i + 1], NULL, 10);
+	char *end;
+
+	*ret_value = strtoul(text, &end, 10);
+	return *text >= '0' && *text <= '9' && !*end && *ret_value <= most;
+}
+
+static bool read_options(int count, char **words, struct options *options)
+{
+	unsigned long value;
+
+	for (int i = 1; i < count; i += 2) {
+		if (i + 1 < count && !strcmp(words[i], "--port") &&
+		    is_number(words[i + 1], 65535, &value))
+			options->port = (uint16_t)value;
+		else if (i + 1 < count && !strcmp(words[i], "--workers") &&
+			 is_number(words[i + 1], 256, &value))
+			options->workers = (uint32_t)value;
+		else
+			return false;
 	}
-	return without;
+	return true;
 }
 
 int main(int count, char **words)
 {
-	uint16_t port = (uint16_t)option(count, words, "--port", 7000);
-	return noh_run(serve, &port, .workers = option(count, words, "--workers", 0));
+	struct options options = {.port = 7000};
+
+	if (!read_options(count, words, &options)) {
+		fprintf(stderr, "usage: echo [--port 0..65535] [--workers 0..256]\n");
+		return 2;
+	}
+	return noh_run(serve, &options.port, .workers = options.workers);
 }

@@ -10,6 +10,14 @@ fail() {
   exit 1
 }
 
+for wrong in "--port" "--port x" "--port -1" "--port 65536" "--workers 257" "--prot 0" "7000"; do
+  timeout 5 "$1/echo" $wrong >"$output" 2>&1
+  status=$?
+  [ $status = 2 ] || fail "status $status with the arguments '$wrong'"
+  [[ $(cat "$output") = usage:* ]] || fail "with '$wrong' it says: $(cat "$output")"
+done
+
+: >"$output"
 "$1/echo" --port 0 --workers 2 >"$output" &
 server=$!
 for _ in $(seq 100); do
