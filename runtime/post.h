@@ -153,12 +153,21 @@ static inline bool runs_next(struct worker *worker, struct slot *slot)
 	       ring_put_next(&worker->ring, slot);
 }
 
+/* The slot has sent the message in hand, so what goes to it is an answer. Whoever has fallen behind
+ * with answers would be given them ever more slowly if that held back those who give them; and it
+ * is they whom it has overloaded. */
+static inline bool is_answered(const struct worker *worker, const struct slot *slot)
+{
+	return worker->hand && worker->hand->sender == slot_handle(slot);
+}
+
 /* The worker's own thread, for each message that an actor sends: what a turn may do is counted in
  * messages, received and sent, so that a producer cannot outrun its consumer. */
 static inline void count_send(struct worker *worker, struct slot *slot)
 {
 	worker->credit--;
-	if (__builtin_expect(ck_pr_load_8(&slot->overloaded), 0) && slot != worker->running) {
+	if (__builtin_expect(ck_pr_load_8(&slot->overloaded), 0) && slot != worker->running &&
+	    !is_answered(worker, slot)) {
 		worker->throttle = true;
 		worker->throttled_by = slot;
 		end_turn_soon(worker);

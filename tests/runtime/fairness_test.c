@@ -178,3 +178,64 @@ Test(fairness, who_spawns_many_runs_after_them)
 {
 	cr_expect_eq(noh_run(spawn_many, NULL, .workers = 1), 0);
 }
+
+// ---- an actor that answers one who sends more than it can answer
+
+enum { ASKED_AT_ONCE = 100, ASKED_IN_ALL = 300000, BEHIND_MOST = 50000 };
+
+NOH_MESSAGE(ask_some);
+NOH_MESSAGE(question);
+NOH_MESSAGE(answer);
+
+struct answerer {
+	int unused;
+};
+
+static void on_question(struct answerer *self, const struct question *msg)
+{
+	(void)self;
+	(void)msg;
+	noh_send(noh_sender(), answer);
+}
+
+NOH_ACTOR(answerer, (question, on_question));
+
+struct asker {
+	uint32_t asked, answered, most_behind;
+	noh_actor answerer, root;
+};
+
+static void on_ask_some(struct asker *self, const struct ask_some *msg)
+{
+	(void)msg;
+	for (int i = 0; i < ASKED_AT_ONCE; i++, self->asked++)
+		noh_send(self->answerer, question);
+	if (self->asked - self->answered > self->most_behind)
+		self->most_behind = self->asked - self->answered;
+	if (self->asked < ASKED_IN_ALL)
+		noh_send(noh_self(), ask_some);
+	else
+		noh_send(self->root, number, .value = self->most_behind);
+}
+
+static void on_answer(struct asker *self, const struct answer *msg)
+{
+	(void)msg;
+	self->answered++;
+}
+
+NOH_ACTOR(asker, (ask_some, on_ask_some), (answer, on_answer));
+
+static int ask_many(void *unused)
+{
+	(void)unused;
+	noh_actor asker = noh_spawn(asker, .answerer = noh_spawn(answerer), .root = noh_self());
+	for (int i = 0; i < 16; i++) // so that its turns end with mail left
+		noh_send(asker, ask_some);
+	return noh_as(noh_receive(-1, number), number)->value < BEHIND_MOST ? 0 : 4;
+}
+
+Test(fairness, who_answers_is_not_held_back_by_answers_that_wait)
+{
+	cr_expect_eq(noh_run(ask_many, NULL, .workers = 1), 0);
+}
