@@ -1,6 +1,6 @@
 /*
- * Crashes: the word from a supervised actor that fails to its parent, for a report. All of it but
- * what a life has handled last is found only when it has failed.
+ * Crashes: the word from a supervised actor that fails or is killed to its parent, for a report.
+ * All of it but what a life has handled last is found only when it has failed.
  */
 #include "runtime/crash.h"
 
@@ -11,6 +11,7 @@
 
 #include <noh/noh.h>
 
+#include "runtime/fibers.h"
 #include "runtime/life.h"
 #include "runtime/state.h"
 #include "runtime/trace.h"
@@ -118,6 +119,17 @@ static void append_ancestors(struct text *text, const struct slot *slot)
 	}
 }
 
+// What it was at: who is killed has returned from its handler, but a fiber waits with it.
+static uint32_t message_at(const struct worker *worker, const struct slot *slot)
+{
+	const struct envelope *hand;
+
+	if (worker->ending.why != NOH_WHY_KILLED)
+		return worker->failed_in;
+	hand = slot->extras && slot->extras->fiber ? fiber_hand(slot) : NULL;
+	return hand ? post_id(hand) : 0;
+}
+
 void crash_tell(struct worker *worker, struct slot *slot)
 {
 	char state[STATE_BYTES] = "";
@@ -126,7 +138,7 @@ void crash_tell(struct worker *worker, struct slot *slot)
 		own->describe(slot->state, state, sizeof(state));
 
 	struct text text = {.length = 0};
-	append(&text, "message=%s", message_name(worker->failed_in));
+	append(&text, "message=%s", message_name(message_at(worker, slot)));
 	append_handled(&text, state_handled(slot->type, slot->state));
 	append_mail(&text, slot);
 	append_ancestors(&text, slot);

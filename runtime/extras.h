@@ -68,7 +68,7 @@ struct rare {
 	uint32_t postponed_count : 24;
 	uint32_t restarts_heard : 8; // how many noh_restart() have come, wrapping
 	char *last_failure;
-	char *crash; // of the life that is ending, if it has failed; supervised ones
+	char *crash; // of the life that is ending, if it has failed or was killed; supervised ones
 	const char *name;
 	noh_describe_fn describe;
 

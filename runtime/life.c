@@ -207,6 +207,7 @@ static void start_again(struct worker *worker, struct slot *slot, void *state)
 		result_destroy(rare->result);
 	rare->result = NULL;
 	rare->ending = (struct ending){0};
+	free(crash_take(slot->extras)); // of a life that was restarted before its end: not told
 	slot->state = state;
 	if (rare->born_as)
 		ck_pr_store_ptr(&slot->type, (void *)rare->born_as);
@@ -298,7 +299,7 @@ static __attribute__((noinline)) void birth_and_crash(struct worker *worker, str
 	// A fiber that has returned needs no first wait to have started.
 	if (why == NOH_WHY_NORMAL && slot->flags & SLOT_FIBER && !worker->end_asked)
 		birth_tell(worker, slot);
-	if (why == NOH_WHY_FAILED)
+	if (why == NOH_WHY_FAILED || why == NOH_WHY_KILLED)
 		crash_tell(worker, slot);
 	worker->failed_in = 0;
 }

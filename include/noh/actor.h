@@ -295,9 +295,9 @@ NOH_LIBRARY_MESSAGE(noh_down, (actor, who), (i64, why), (i64, code), (str, reaso
 		    (flag, restarting), (u64, monitor));
 /* To the parent of an actor that is supervised: it has started. Each life tells it once. */
 NOH_LIBRARY_MESSAGE(noh_started, (actor, who));
-/* Likewise, before the noh_down of a failure: what it was at, as `key=value` words: the message in
- * hand, the types of the last seven that this life had handled (oldest first) and of what was
- * queued, its ancestors, its state if it has a describer. */
+/* Likewise, before the noh_down of a failure or a kill: what it was at, as `key=value` words: the
+ * message in hand, the types of the last seven that this life had handled (oldest first) and of
+ * what was queued, its ancestors, its state if it has a describer. */
 NOH_LIBRARY_MESSAGE(noh_crashed, (actor, who), (str, at));
 /* A message that found no taker, for the subscriber of noh_subscribe_dead_letters(). */
 NOH_LIBRARY_MESSAGE(noh_dead_letter, (actor, to), (actor, from), (str, message), (str, why));
