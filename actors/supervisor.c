@@ -139,6 +139,7 @@ static void on_child_down(struct noh_supervision *self, const struct noh_down *m
 	struct place *place = children_find_handle(&self->children, msg->who);
 	if (place)
 		sequence_down(self, place, msg);
+	supervisor_forget(&self->crashed_at);
 	sequence_proceed(self);
 }
 
@@ -147,6 +148,7 @@ static void on_stop_deadline(struct noh_supervision *self, const struct noh_stop
 	struct place *place = children_find_handle(&self->children, msg->child);
 	if (!place || place->state != PLACE_STOPPING)
 		return;
+	place->timed_out = true;
 	noh_kill(place->child);
 	place->timer = noh_after(KILL_AGAIN_MS, noh_stop_deadline, .child = place->child);
 }

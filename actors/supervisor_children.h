@@ -28,6 +28,7 @@ struct place {
 	noh_actor child; // NOH_NOBODY while it is empty
 	bool terminated; // on request: not started with the others
 	bool lacks_name; // another has it
+	bool timed_out;  // did not stop in its time, and so is killed
 	struct child_end *end;
 	noh_timer timer; // of its deadline to stop, or of its back-off
 	struct backoff backoff;

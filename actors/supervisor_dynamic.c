@@ -132,8 +132,11 @@ static void on_stop_deadline(struct noh_dynamic_supervision *self,
 {
 	struct key_entry *entry = key_map_find(&self->members, msg->child.id);
 
-	if (entry)
+	if (entry) {
+		dynamic_member_of(self, entry)->timed_out = true;
 		noh_kill(msg->child);
+	}
+	self->timed_out |= !msg->child.id;
 	for (size_t i = 0; !msg->child.id && i < self->members.room; i++)
 		if (self->members.entries[i].key)
 			noh_kill((noh_actor){self->members.entries[i].key});
@@ -154,7 +157,7 @@ static void stays_ended(struct noh_dynamic_supervision *self, struct key_entry *
 			(mode == NOH_AUTO_SHUTDOWN_ANY || self->members.count == 1);
 
 	if (is_abnormal(end->why))
-		supervisor_report(end, self->template->id, "run", ends_all ? "shutdown" : "none");
+		supervisor_report(end, self->template, "run", ends_all ? "shutdown" : "none");
 	noh_stop(end->who);
 	forget(self, entry);
 	if (ends_all) {
@@ -167,7 +170,7 @@ static void gives_up(struct noh_dynamic_supervision *self, struct key_entry *ent
 		     const struct child_end *end)
 {
 	dynamic_member_of(self, entry)->state = MEMBER_RESTING; // until it is let go
-	supervisor_report(end, self->template->id, "run", "give-up");
+	supervisor_report(end, self->template, "run", "give-up");
 	self->is_ending = self->gives_up = true;
 	noh_end(1,
 		noh_format("more than %lld restarts within %lld ms, the last for %s: %s",
@@ -189,7 +192,7 @@ static void comes_again(struct noh_dynamic_supervision *self, struct key_entry *
 		member->state = MEMBER_RESTING;
 		member->timer = noh_after(delay_ms, noh_restart_due, .child = end->who);
 	}
-	supervisor_report(end, self->template->id, "run",
+	supervisor_report(end, self->template, "run",
 			  delay_ms ? noh_format("restart delay_ms=%lld", (long long)delay_ms)
 				   : "restart");
 	if (!backoff->min_ms)
@@ -229,7 +232,7 @@ static void not_started(struct noh_dynamic_supervision *self, struct key_entry *
 	if (end->why == NOH_WHY_NORMAL) {
 		noh_reply_at(member->reply, noh_child_started, .child = NOH_NOBODY);
 	} else {
-		supervisor_report(end, self->template->id, "start", "none");
+		supervisor_report(end, self->template, "start", "none");
 		noh_reply_error_at(member->reply, -ECANCELED, end->reason);
 	}
 	forget(self, entry);
@@ -243,14 +246,11 @@ static void gone(struct noh_dynamic_supervision *self, struct key_entry *entry)
 }
 
 static void stopped(struct noh_dynamic_supervision *self, struct key_entry *entry,
-		    const struct child_end *end, bool is_gone)
+		    struct child_end *end, bool is_gone)
 {
 	struct member *member = dynamic_member_of(self, entry);
-	bool was_to_be_killed = self->template->shutdown_ms == NOH_SHUTDOWN_KILL;
 
-	if (end->why == NOH_WHY_FAILED || (end->why == NOH_WHY_KILLED && !was_to_be_killed))
-		supervisor_report(end, self->template->id, "shutdown",
-				  end->why == NOH_WHY_KILLED ? "killed" : "none");
+	supervisor_report_stopped(end, self->template, self->timed_out || member->timed_out);
 	if (member->state == MEMBER_STARTING) {
 		noh_reply_error_at(member->reply, -ECANCELED, "the supervisor is ending");
 		member->reply = (noh_reply_to){0};

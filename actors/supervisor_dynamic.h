@@ -13,6 +13,7 @@ enum member_state { MEMBER_STARTING, MEMBER_RUNNING, MEMBER_STOPPING, MEMBER_RES
 struct member {
 	enum member_state state;
 	bool has_state;     // its own, not the template's
+	bool timed_out;     // did not stop in its time, and so is killed
 	noh_reply_to reply; // who waits for its start, or its end
 	noh_timer timer;    // of its deadline to stop, or of its back-off
 	struct backoff backoff;
@@ -27,6 +28,7 @@ struct noh_dynamic_supervision {
 	struct intensity intensity;
 	char *crashed_at; // noh_alloc()
 	bool is_ending, gives_up;
+	bool timed_out; // it is ending, and all that are left are killed
 };
 
 /* What is particular about a child that has just been added; `state` NULL: it is the template's. */

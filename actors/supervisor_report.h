@@ -24,8 +24,19 @@ static inline bool is_abnormal(int64_t why)
 	return why == NOH_WHY_FAILED || why == NOH_WHY_KILLED;
 }
 
-/* Logs it. `during` is start, run or shutdown; `action` what the supervisor does. */
-void supervisor_report(const struct child_end *end, const char *id, const char *during,
-		       const char *action);
+/* What was noted of an end that needs no report. */
+void supervisor_forget(char **crashed_at);
+
+/* Puts what the supervisor knows in the place of what the child was told. */
+void child_end_explain(struct child_end *end, const char *reason);
+
+/* Logs it. `during` is start, run or shutdown; `action` what the supervisor does about it: restart,
+ * shutdown or give-up (of itself), kill (which was this end), none. */
+void supervisor_report(const struct child_end *end, const struct noh_child *spec,
+		       const char *during, const char *action);
+
+/* The same of one that was told to stop, if it did not do so well: failed, or was killed although
+ * it was given time. `timed_out`: by its supervisor, when that was over. */
+void supervisor_report_stopped(struct child_end *end, const struct noh_child *spec, bool timed_out);
 
 #endif

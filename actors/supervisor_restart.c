@@ -19,8 +19,7 @@ static void stays_ended(struct noh_supervision *self, struct place *place)
 					     !others_matter(self, place));
 
 	if (is_abnormal(place->end->why))
-		supervisor_report(place->end, place->spec->id, "run",
-				  ends_all ? "shutdown" : "none");
+		supervisor_report(place->end, place->spec, "run", ends_all ? "shutdown" : "none");
 	child_end_destroy(place->end);
 	place->end = NULL;
 	if (place->child.id)
@@ -64,7 +63,7 @@ static void comes_again(struct noh_supervision *self, struct place *place)
 		backoff_next(&place->backoff, &place->spec->backoff, noh_now_ms(), noh_random());
 	struct place *stop_end = stopped_last(self, place);
 
-	supervisor_report(place->end, place->spec->id, "run",
+	supervisor_report(place->end, place->spec, "run",
 			  delay_ms ? noh_format("restart delay_ms=%lld", (long long)delay_ms)
 				   : "restart");
 	child_end_destroy(place->end);
@@ -84,7 +83,7 @@ void restart_decide(struct noh_supervision *self, struct place *place)
 		return;
 	}
 	if (!intensity_allows(&self->intensity, &self->options, noh_now_ms())) {
-		supervisor_report(place->end, place->spec->id, "run", "give-up");
+		supervisor_report(place->end, place->spec, "run", "give-up");
 		supervisor_give_up(self, too_many(self, place));
 		child_end_destroy(place->end);
 		place->end = NULL;

@@ -47,6 +47,7 @@ static void tell_to_stop(struct place *place)
 	int64_t within_ms = place->spec->shutdown_ms;
 
 	place->state = PLACE_STOPPING;
+	place->timed_out = false;
 	if (within_ms == NOH_SHUTDOWN_KILL) {
 		noh_kill(place->child);
 		within_ms = KILL_AGAIN_MS; // should its own children not end
@@ -65,7 +66,7 @@ static void stop_ended(struct noh_supervision *self, struct place *place)
 		if (!place->child.id && !self->operation.lets_go)
 			return; // a temporary one: dealt with when this is over
 		if (is_abnormal(place->end->why))
-			supervisor_report(place->end, place->spec->id, "run",
+			supervisor_report(place->end, place->spec, "run",
 					  self->operation.lets_go ? "none" : "restart");
 		child_end_destroy(place->end);
 		place->end = NULL;
@@ -108,12 +109,9 @@ static void stop_next(struct noh_supervision *self)
 static void stopped(struct noh_supervision *self, struct place *place, const struct noh_down *msg)
 {
 	struct child_end *end = child_end_create(msg, &self->crashed_at);
-	bool was_to_be_killed = place->spec->shutdown_ms == NOH_SHUTDOWN_KILL;
 
 	cancel_timer(place);
-	if (msg->why == NOH_WHY_FAILED || (msg->why == NOH_WHY_KILLED && !was_to_be_killed))
-		supervisor_report(end, place->spec->id, "shutdown",
-				  msg->why == NOH_WHY_KILLED ? "killed" : "none");
+	supervisor_report_stopped(end, place->spec, place->timed_out);
 	child_end_destroy(end);
 
 	place->state = PLACE_RESTING;
@@ -185,11 +183,9 @@ void sequence_started(struct noh_supervision *self, struct place *place)
 		self->operation.started = place->child;
 }
 
-static char *problem_of(const struct place *place, const struct noh_down *msg)
+static char *problem_of(const struct place *place, const char *reason)
 {
-	const char *why = *msg->reason ? msg->reason : "it has ended";
-	if (place->lacks_name)
-		why = noh_format("another is registered as '%s'", place->spec->registered);
+	const char *why = *reason ? reason : "it has ended";
 	const char *text = noh_format("child '%s' did not start: %s", place->spec->id, why);
 	size_t size = strlen(text) + 1;
 	return (char *)memcpy(noh_alloc(size), text, size);
@@ -227,9 +223,12 @@ static void not_started(struct noh_supervision *self, struct place *place,
 	}
 	if (has_failed) {
 		struct child_end *end = child_end_create(msg, &self->crashed_at);
-		supervisor_report(end, place->spec->id, "start", "none");
+		if (place->lacks_name)
+			child_end_explain(end, noh_format("another is registered as '%s'",
+							  place->spec->registered));
+		supervisor_report(end, place->spec, "start", "none");
+		operation->problem = problem_of(place, end->reason);
 		child_end_destroy(end);
-		operation->problem = problem_of(place, msg);
 	}
 	if (msg->restarting)
 		sequence_let_go(place);

@@ -156,7 +156,96 @@ Simulated(supervisor_report, says_during_what_it_came)
 	char *text = captured_end(captured);
 
 	noh_check(captured_count(text, "id=\"a\" during=start ended=failed") == 1);
-	noh_check(captured_count(text, "id=\"b\" during=shutdown ended=killed") == 1);
+	noh_check(captured_count(text,
+				 "id=\"b\" during=shutdown ended=killed code=0 reason=\"did not "
+				 "stop within 5000 ms\" action=kill message=- ") == 1);
+	free(text);
+}
+
+struct stubborn {
+	char unused;
+};
+
+static void stays(struct stubborn *self, const struct noh_stopping *msg)
+{
+	(void)self;
+	(void)msg;
+	noh_end_later();
+}
+
+NOH_ACTOR(stubborn, (noh_stopping, stays));
+
+Simulated(supervisor_report, tells_kills_by_the_supervisor_from_those_by_others)
+{
+	for (int strategy = NOH_ONE_FOR_ONE; strategy <= NOH_DYNAMIC; strategy += NOH_DYNAMIC) {
+		noh_actor supervisor = noh_supervise(
+			(.strategy = (enum noh_strategy)strategy),
+			NOH_CHILD(stubborn, (0), .shutdown_ms = 20, .restart = NOH_TEMPORARY));
+		noh_actor child = child_of(supervisor, "stubborn");
+		if (strategy == NOH_DYNAMIC)
+			noh_supervisor_start_child(supervisor, NOH_CHILD(stubborn, (0)), &child);
+
+		struct captured captured = captured_begin();
+		noh_end_life(supervisor);
+		noh_test_advance(19);
+		if (noh_random() % 2) {
+			noh_kill(child);
+			noh_test_settle();
+			char *text = captured_end(captured);
+			noh_check(strstr(text, "reason=\"killed\" action=none"));
+			free(text);
+		} else {
+			noh_test_advance(1);
+			char *text = captured_end(captured);
+			noh_check(strstr(text, "reason=\"did not stop within 20 ms\" action=kill"));
+			free(text);
+		}
+	}
+}
+
+struct napper {
+	char unused;
+};
+
+static void nap(struct napper *self)
+{
+	(void)self;
+	noh_receive(-1, finish);
+	noh_receive(-1, number);
+	noh_sleep(1000);
+}
+
+NOH_FIBER(napper, nap);
+
+Simulated(supervisor_report, tells_what_a_killed_child_was_at_and_its_type_though_it_is_gone)
+{
+	noh_actor child;
+	noh_supervise((.name = "top"), NOH_CHILD(napper, (0), .restart = NOH_TEMPORARY, .id = "a",
+						 .ret_handle = &child));
+	noh_send(child, finish);
+	noh_send(child, number, .value = 1);
+	noh_test_settle();
+	struct captured captured = captured_begin();
+	noh_kill(child);
+	noh_test_settle();
+
+	char *text = captured_end(captured);
+	noh_check(strstr(text, ": child=napper@"));
+	noh_check(strstr(text, " id=\"a\" during=run ended=killed code=0 reason=\"killed\" "
+			       "action=none message=number handled=finish parents=top@"));
+	noh_check(strstr(text, ",root@"));
+	free(text);
+}
+
+Simulated(supervisor_report, tells_why_a_child_with_a_name_of_anothers_did_not_start)
+{
+	noh_actor inbox = noh_test_inbox(), supervisor;
+	noh_register("taken", inbox);
+	struct captured captured = captured_begin();
+	noh_supervisor_start(&supervisor, (0), WORKER(inbox, "a", .registered = "taken"));
+	char *text = captured_end(captured);
+	noh_check(strstr(text, "during=start ended=killed code=0 reason=\"another is registered as "
+			       "'taken'\" action=none"));
 	free(text);
 }
 
