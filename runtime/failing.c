@@ -59,6 +59,23 @@ void noh_fail(const char *format, ...)
 	_longjmp(worker->failed, 1); // to worker_run()
 }
 
+void failure_undo(struct scratch *scratch, char **first)
+{
+	struct worker *worker = worker_here();
+
+	if (*first)
+		noh_log(NOH_ERROR, "failed again in what it had deferred: %s", worker->failure);
+	else if (scratch->undo_count)
+		*first = strdup(worker->failure);
+	scratch_undo(scratch); // a fiber may wait in it, and others fail meanwhile
+	if (!*first)
+		return;
+	worker = worker_here();
+	snprintf(worker->failure, sizeof(worker->failure), "%s", *first);
+	free(*first);
+	*first = NULL;
+}
+
 void noh_end(int code, const char *reason)
 {
 	struct worker *worker = worker_of_call("noh_end");

@@ -38,9 +38,10 @@ struct fiber {
 	struct fiber_stack *stack;
 	struct slot *slot;
 	enum fiber_state state;
-	bool has_thrown; // in C++: how it failed is in the worker
-	bool is_joined;  // by somebody, who may be other than its parent: a probe has said so
-	bool in_circle;  // its join is one of a circle of joins, and is over
+	char *first_failure; // while what it deferred runs; else NULL
+	bool has_thrown;     // in C++: how it failed is in the worker
+	bool is_joined;      // by somebody, who may be other than its parent: a probe has said so
+	bool in_circle;      // its join is one of a circle of joins, and is over
 
 	// What it waits for.
 	bool takes_whole;             // an envelope of its own, which `copy` is not

@@ -35,9 +35,9 @@ enum { LENT_MOST = 1000 };
 _Noreturn void fiber_fail(struct worker *worker)
 {
 	struct fiber *fiber = worker->fiber;
-	scratch_undo(&fiber->scratch);
+	failure_undo(&fiber->scratch, &fiber->first_failure);
 	fiber->state = FIBER_FAILED;
-	context_switch(&fiber->context, &worker->loop);
+	context_switch(&fiber->context, &worker_here()->loop);
 	abort(); // nobody resumes it
 }
 
@@ -234,6 +234,7 @@ void fiber_destroy(struct worker *worker, struct slot *slot)
 	if (fiber->examined)
 		drop_examined(fiber);
 	scratch_finish(&fiber->scratch);
+	free(fiber->first_failure); // it waited in what it had deferred
 	free(fiber->looked);
 	free(fiber);
 	slot->extras->fiber = NULL;

@@ -626,6 +626,7 @@ void turn_failed(struct worker *worker)
 
 	worker->within_ns = 0;
 	worker->postponed = worker->replay = false;
+	failure_undo(&worker->scratch, &worker->first_failure);
 	scratch_end(&worker->scratch);
 	if (worker->stopping) {
 		noh_log(NOH_ERROR, "failed while ending: %s", worker->failure);

@@ -63,6 +63,7 @@ struct worker {
 	struct scratch scratch;
 	jmp_buf failed; // where a failing handler goes
 	char failure[512];
+	char *first_failure; // of the handler, while what it deferred runs; else NULL
 
 	// Fibers.
 	struct fiber *fiber; // the one that runs, or NULL
@@ -183,6 +184,10 @@ static inline void end_turn_soon(struct worker *worker)
 
 /* Runs an actor that is scheduled until its mail or its budget is used up. */
 void turn(struct worker *worker, struct slot *slot);
+/* Runs what was deferred in a handler or a fiber that has failed. Should that fail, too, it is
+ * called again: in the end `failure` is what was the first. `first` keeps it meanwhile. */
+void failure_undo(struct scratch *scratch, char **first);
+
 /* Ends the actor whose handler failed. */
 void turn_failed(struct worker *worker);
 /* After a jump to `failed`: the same, and the rest of its turn. */

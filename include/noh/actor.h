@@ -260,8 +260,9 @@ NOH_NORETURN void noh_fail(const char *format, ...) __attribute__((format(printf
 #endif
 #define noh_check(truth) ((truth) ? (void)0 : noh_fail("%s:%d: %s", __FILE__, __LINE__, #truth))
 
-/* Runs `undo(argument)` when the handler that runs ends, also by failure: unlock, fclose. Handlers,
- * fibers (there: at the end of the fiber). */
+/* Runs `undo(argument)` when the handler that runs ends, also by failure: unlock, fclose. Should it
+ * fail, the others run all the same, and the actor fails; but it has one reason, the first, and
+ * what fails after that is logged. Handlers, fibers (there: at the end of the fiber). */
 void noh_defer(void (*undo)(void *), void *argument);
 
 // ---- watching

@@ -1,6 +1,7 @@
 /* Ending: stop, kill, end and fail, from handlers and fibers; what runs then, and what does not. */
 #include <noh/test.h>
 
+#include "tests/support/captured.h"
 #include "tests/support/seeds.h"
 
 NOH_MESSAGE(number, (u64, value));
@@ -8,7 +9,18 @@ NOH_MESSAGE(stopping, (i64, why), (str, reason));
 NOH_MESSAGE(undone, (str, what));
 NOH_MESSAGE(load, (bytes, data));
 
-enum order { STOP, KILL, END, END_WITH_CODE, FAIL, FAIL_DEEP, CHECK, FAIL_IN_UNDO, END_AND_FAIL };
+enum order {
+	STOP,
+	KILL,
+	END,
+	END_WITH_CODE,
+	FAIL,
+	FAIL_DEEP,
+	CHECK,
+	FAIL_IN_UNDO,
+	FAIL_THEN_IN_UNDO,
+	END_AND_FAIL
+};
 NOH_MESSAGE(obey, (u64, order));
 
 // What an actor here does, whether it has handlers or is a fiber.
@@ -70,6 +82,11 @@ static void do_as_told(uint64_t order)
 		noh_defer(undo, "first");
 		noh_defer(undo_and_fail, NULL);
 		break;
+	case FAIL_THEN_IN_UNDO:
+		noh_defer(undo_and_fail, NULL);
+		noh_defer(undo, "between");
+		noh_defer(undo_and_fail, NULL);
+		noh_fail("at first");
 	case END_AND_FAIL:
 		noh_end(7, "first");
 		noh_fail("second");
@@ -312,6 +329,60 @@ Simulated(fail, while_undoing_runs_the_rest)
 	expect_end(subject, NOH_WHY_FAILED, 0, "while undoing");
 	noh_test_take(inbox, number);
 	noh_check(noh_test_sent(inbox, undone, .what = "first"));
+}
+
+static void expect_first_reason(noh_actor subject)
+{
+	struct captured captured = captured_begin();
+	noh_send(subject, obey, .order = FAIL_THEN_IN_UNDO);
+	expect_end(subject, NOH_WHY_FAILED, 0, "at first");
+	char *text = captured_end(captured);
+
+	noh_check(captured_count(text, ": failed again in what it had deferred: while undoing\n") ==
+		  2);
+	noh_check(captured_count(text, ": failed: at first\n") == 1);
+	free(text);
+	noh_test_take(undo_goes_to, stopping); // of a fiber there is none
+	noh_check(noh_test_sent(undo_goes_to, undone, .what = "between"));
+}
+
+Simulated(fail, keeps_its_reason_when_undoing_fails_too)
+{
+	noh_actor inbox = noh_test_inbox();
+
+	expect_first_reason(spawn_subject(inbox));
+	undo_goes_to = inbox;
+	expect_first_reason(noh_spawn_with(fiber, (.monitored = true), .to = inbox));
+	noh_check(noh_test_sent(inbox, undone, .what = "fiber"));
+}
+
+struct waiter {
+	const char *reason;
+};
+
+static void wait_while_undoing(void *unused)
+{
+	(void)unused;
+	noh_sleep(10);
+}
+
+static void fail_then_wait(struct waiter *self)
+{
+	noh_defer(wait_while_undoing, NULL);
+	noh_fail("%s", self->reason);
+}
+
+NOH_FIBER(waiter, fail_then_wait);
+
+Simulated(fail, keeps_its_reason_when_others_fail_while_it_waits_to_undo)
+{
+	noh_actor one = noh_spawn_with(waiter, (.monitored = true), .reason = "one");
+	noh_test_advance(5);
+	noh_actor other = noh_spawn_with(waiter, (.monitored = true), .reason = "other");
+	noh_test_advance(5);
+	expect_end(one, NOH_WHY_FAILED, 0, "one");
+	noh_test_advance(5);
+	expect_end(other, NOH_WHY_FAILED, 0, "other");
 }
 
 Simulated(fail, while_stopping_changes_nothing)
