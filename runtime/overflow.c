@@ -1,5 +1,4 @@
-/* The handler of SIGSEGV that names a fiber whose stack overflowed, and the stacks that it runs on.
- */
+/* The handler of SIGSEGV that names who overflowed a stack, and the stacks that it runs on. */
 #include "runtime/overflow.h"
 
 #include <errno.h>
@@ -27,6 +26,13 @@ static pthread_key_t thread_end;
 static struct sigaction former;
 static void *report_fn;
 
+// The stack of this thread.
+static _Thread_local struct {
+	uintptr_t low; // 0: not known
+	size_t bytes;
+	const uint64_t *owner;
+} own;
+
 // Does what would have happened if this handler were not there.
 static void pass_on(int signal, siginfo_t *info, void *machine)
 {
@@ -44,17 +50,30 @@ static void pass_on(int signal, siginfo_t *info, void *machine)
 	}
 }
 
+static bool own_guard_hit(const void *address, uint64_t *ret_tag, size_t *ret_bytes)
+{
+	uintptr_t at = (uintptr_t)address;
+
+	// (Some say that the guard is a part of the stack.)
+	if (!own.owner || !own.low || at < own.low - OVERFLOW_GUARD_BYTES ||
+	    at >= own.low + OVERFLOW_GUARD_BYTES)
+		return false;
+	*ret_tag = *own.owner;
+	*ret_bytes = own.bytes;
+	return *ret_tag != 0;
+}
+
 static void on_fault(int signal, siginfo_t *info, void *machine)
 {
 	int err = errno;
 	uint64_t tag;
 	size_t stack_bytes;
 
-	if (info->si_code > 0 && stack_guard_hit(info->si_addr, &tag, &stack_bytes)) {
-		void (*report)(uint64_t, size_t) =
-			(void (*)(uint64_t, size_t))load_acquire(&report_fn);
-		report(tag, stack_bytes);
-	}
+	overflow_fn report = (overflow_fn)load_acquire(&report_fn);
+	if (info->si_code > 0 && stack_guard_hit(info->si_addr, &tag, &stack_bytes))
+		report(OVERFLOW_OF_FIBER, tag, stack_bytes);
+	else if (info->si_code > 0 && own_guard_hit(info->si_addr, &tag, &stack_bytes))
+		report(OVERFLOW_OF_THREAD, tag, stack_bytes);
 	pass_on(signal, info, machine);
 	errno = err;
 }
@@ -69,7 +88,7 @@ static void install(void)
 	sigaction(SIGSEGV, &action, NULL);
 }
 
-void overflow_watch(void (*report)(uint64_t tag, size_t stack_bytes))
+void overflow_watch(overflow_fn report)
 {
 	store_release(&report_fn, (void *)report); // pairs with on_fault()
 	pthread_once(&installed, install);
@@ -98,11 +117,30 @@ static void make_thread_end(void)
 		abort();
 }
 
-void overflow_watch_thread(void)
+// Of the first thread this is where the kernel lets it grow to no more.
+static void find_own(void)
+{
+	pthread_attr_t attributes;
+	void *low;
+	size_t bytes;
+
+	if (pthread_getattr_np(pthread_self(), &attributes))
+		return;
+	if (!pthread_attr_getstack(&attributes, &low, &bytes)) {
+		own.low = (uintptr_t)low;
+		own.bytes = bytes;
+	}
+	pthread_attr_destroy(&attributes);
+}
+
+void overflow_watch_thread(const uint64_t *owner)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	stack_t stack;
 
+	own.owner = owner;
+	if (owner && !own.low)
+		find_own();
 	if (sigaltstack(NULL, &stack) < 0 || !(stack.ss_flags & SS_DISABLE))
 		return;
 

@@ -48,22 +48,33 @@ static size_t put_number(char *line, size_t length, uint64_t number)
 	return put_text(line, length, at);
 }
 
-// The fiber runs on this thread, so its slot does not change.
-static void report_overflow(uint64_t tag, size_t stack_bytes)
+// The actor runs on this thread, so its slot does not change.
+static void report_overflow(enum overflow_of whose, uint64_t tag, size_t stack_bytes)
 {
 	char line[LINE_BYTES];
 	const struct slot *slot = &slot_table[handle_index(tag)];
 	const struct noh_actor_type *type =
 		(const struct noh_actor_type *)ck_pr_load_ptr(&slot->type);
+	const struct rare *rare = rare_if_any(slot);
 
 	size_t length = put_text(line, 0, "error ");
-	length = put_text(line, length, type && type->name ? type->name : "fiber");
+	length = put_text(line, length, type && type->name ? type->name : "actor");
 	length = put_text(line, length, "@");
 	length = put_number(line, length, handle_index(tag));
-	length = put_text(line, length, ": stack overflow: it has ");
+	if (rare && rare->name) {
+		length = put_text(line, length, " \"");
+		length = put_text(line, length, rare->name);
+		length = put_text(line, length, "\"");
+	}
+	length = put_text(line, length,
+			  whose == OVERFLOW_OF_FIBER
+				  ? ": stack overflow: it has "
+				  : ": stack overflow in a handler: its thread has ");
 	length = put_number(line, length, stack_bytes / 1024);
 	length = put_text(line, length,
-			  " KiB (NOH_FIBER_WITH(type, (.stack_bytes = ...), function))\n");
+			  whose == OVERFLOW_OF_FIBER
+				  ? " KiB (NOH_FIBER_WITH(type, (.stack_bytes = ...), function))\n"
+				  : " KiB (ulimit -s)\n");
 	if (write(STDERR_FILENO, line, length) < 0)
 		return;
 }
@@ -153,14 +164,24 @@ static void *run_thread(void *argument)
 	return NULL;
 }
 
+static int start_thread(struct worker *worker)
+{
+	pthread_attr_t attributes;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setguardsize(&attributes, OVERFLOW_GUARD_BYTES);
+	int err = pthread_create(&worker->thread, &attributes, run_thread, worker);
+	pthread_attr_destroy(&attributes);
+	return err;
+}
+
 int runtime_run(struct noh_runtime *runtime, int (*function)(void *), void *argument)
 {
 	uint32_t started = 1;
 
 	watchdog_start(runtime);
 	for (; started < runtime->worker_count; started++) {
-		struct worker *worker = runtime->workers[started];
-		int err = pthread_create(&worker->thread, NULL, run_thread, worker);
+		int err = start_thread(runtime->workers[started]);
 		if (err) {
 			// The others do its share; nobody may hand it work that only it can do.
 			runtime_log(runtime, NOH_ERROR, "cannot start worker %u: %s", started,

@@ -190,7 +190,7 @@ void worker_run(struct worker *worker)
 {
 	this_worker = worker;
 	this_sender = trace_on ? NULL : worker;
-	overflow_watch_thread();
+	overflow_watch_thread(&worker->self);
 	ck_pr_store_64(&worker->now_ns, runtime_now_ns(worker->runtime));
 
 	// Once for the whole life: a failing handler comes back here, and the turn that it was in
@@ -202,5 +202,6 @@ void worker_run(struct worker *worker)
 		run_simulated(worker);
 	else
 		run_real(worker);
+	overflow_watch_thread(NULL);
 	this_worker = this_sender = NULL;
 }

@@ -73,11 +73,13 @@ typedef uint64_t (*noh_key_fn)(const struct noh_delivery *message);
 struct noh_limits {
 	size_t mailbox_messages, mailbox_bytes;
 	enum noh_full on_full;
-	size_t stack_bytes; // fibers: 32 KiB; at least 16; whoever overflows it ends the process
-	bool migrates;      // fibers: may go on on another thread after each wait; else never
-	size_t postponed;   // messages kept by noh_postpone(): 1000
-	noh_key_fn key; // of NOH_FULL_LATEST: the message's type and, if it is a u64, i64, actor
-			// or conn, its first field
+	size_t stack_bytes; // fibers: 32 KiB; at least 16; whoever overflows it ends the process,
+			    // with a line that names it. (Handlers run on their thread's: ulimit
+			    // -s.)
+	bool migrates;    // fibers: may go on on another thread after each wait; else never
+	size_t postponed; // messages kept by noh_postpone(): 1000
+	noh_key_fn key;   // of NOH_FULL_LATEST: the message's type and, if it is a u64, i64, actor
+			  // or conn, its first field
 	// Quotas. Who would exceed one fails: noh_alloc() and noh_keep() together, as the allocator
 	// counts; timers set; children that have not ended.
 	size_t owned_bytes, timers, children;

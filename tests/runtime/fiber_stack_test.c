@@ -84,11 +84,14 @@ Simulated(stack, is_as_large_as_its_type_says)
 static char *last_words(int (*root)(void *), int *ret_status)
 {
 	struct captured captured = captured_begin();
-	struct rlimit no_core = {0};
+	struct rlimit no_core = {0}, stack = {0};
 	pid_t child = fork();
 
 	if (child == 0) {
 		setrlimit(RLIMIT_CORE, &no_core);
+		getrlimit(RLIMIT_STACK, &stack);
+		stack.rlim_cur = 8 << 20; // there may be no limit
+		setrlimit(RLIMIT_STACK, &stack);
 		// Whatever the test's own process made of them.
 		signal(SIGSEGV, SIG_DFL);
 		_exit(noh_run(root, NULL, .workers = 2));
@@ -128,6 +131,40 @@ Test(stack, overflow_ends_the_process_with_a_message_that_names_the_fiber)
 
 	words = last_words(overflow_the_deep, &status);
 	cr_expect(strstr(words, "error deep_digger@"), "%s", words);
+	cr_expect_neq(status, 0);
+	free(words);
+}
+
+struct deep_handler {
+	char unused;
+};
+
+static void dig_in_handler(struct deep_handler *self, const struct go *msg)
+{
+	(void)self;
+	(void)msg;
+	dig(100000000);
+}
+
+NOH_ACTOR(deep_handler, (go, dig_in_handler));
+
+static int overflow_in_handler(void *unused)
+{
+	(void)unused;
+	noh_send(noh_spawn_with(deep_handler, (.name = "cellar")), go);
+	noh_receive(30000, measured);
+	return 0;
+}
+
+Test(stack, overflow_in_a_handler_names_the_actor_too)
+{
+	int status;
+	char *words = last_words(overflow_in_handler, &status);
+
+	cr_expect(strstr(words, "error deep_handler@"), "%s", words);
+	cr_expect(strstr(words, " \"cellar\": stack overflow in a handler: its thread has "), "%s",
+		  words);
+	cr_expect(SANITIZED > 1 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV));
 	cr_expect_neq(status, 0);
 	free(words);
 }

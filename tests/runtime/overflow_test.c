@@ -1,4 +1,4 @@
-/* A fiber that overflows its stack is named, and every other fault ends as it would have without
+/* Who overflows a stack is named, and every other fault ends as it would have without
  * us. */
 #include "runtime/overflow.h"
 
@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -47,7 +48,7 @@ static void overflow_as(uint64_t tag)
 	stack_depot_init(&depot, 0);
 	stack_cache_init(&cache, &depot);
 	cr_assert_eq(stack_cache_take(&cache, tag, &stack), 0);
-	overflow_watch_thread();
+	overflow_watch_thread(NULL);
 	context_init(&fiber, stack->low, stack->size, fall_for_ever, NULL);
 	context_switch(&thread, &fiber);
 }
@@ -59,13 +60,19 @@ static void fault_elsewhere(void)
 	page[0] = 1;
 }
 
-static void exit_42_for_owner_7(uint64_t tag, size_t stack_bytes)
+static void exit_42_for_owner_7(enum overflow_of whose, uint64_t tag, size_t stack_bytes)
 {
-	_exit(tag == 7 && stack_bytes >= 32 << 10 ? 42 : 1);
+	_exit(whose == OVERFLOW_OF_FIBER && tag == 7 && stack_bytes >= 32 << 10 ? 42 : 1);
 }
 
-static void exit_1(uint64_t tag, size_t stack_bytes)
+static void exit_45_for_thread_of_7(enum overflow_of whose, uint64_t tag, size_t stack_bytes)
 {
+	_exit(whose == OVERFLOW_OF_THREAD && tag == 7 && stack_bytes >= 128 << 10 ? 45 : 1);
+}
+
+static void exit_1(enum overflow_of whose, uint64_t tag, size_t stack_bytes)
+{
+	(void)whose;
 	(void)tag;
 	(void)stack_bytes;
 	_exit(1);
@@ -73,8 +80,9 @@ static void exit_1(uint64_t tag, size_t stack_bytes)
 
 static bool is_reported;
 
-static void remember(uint64_t tag, size_t stack_bytes)
+static void remember(enum overflow_of whose, uint64_t tag, size_t stack_bytes)
 {
+	(void)whose;
 	(void)tag;
 	(void)stack_bytes;
 	is_reported = true;
@@ -123,6 +131,49 @@ Test(overflow, is_reported_on_any_thread, .exit_code = 42)
 	pthread_join(id, NULL);
 }
 
+static uint64_t owner = 7;
+
+Test(overflow, of_the_first_threads_own_stack_is_reported, .exit_code = 45)
+{
+	struct rlimit limit;
+	getrlimit(RLIMIT_STACK, &limit);
+	limit.rlim_cur = 8 << 20; // there may be none
+	setrlimit(RLIMIT_STACK, &limit);
+	overflow_watch(exit_45_for_thread_of_7);
+	overflow_watch_thread(&owner);
+
+	fall(0);
+}
+
+static void *overflow_own(void *unused)
+{
+	overflow_watch_thread(&owner);
+	fall(0);
+	return unused;
+}
+
+Test(overflow, of_a_threads_own_stack_is_reported, .exit_code = 45)
+{
+	pthread_attr_t attributes;
+	pthread_t id;
+	overflow_watch(exit_45_for_thread_of_7);
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 256 << 10);
+	pthread_attr_setguardsize(&attributes, OVERFLOW_GUARD_BYTES);
+	cr_assert_eq(pthread_create(&id, &attributes, overflow_own, NULL), 0);
+	pthread_join(id, NULL);
+}
+
+Test(overflow, of_a_thread_that_is_watched_no_more_is_not_reported, ENDS_BY_FAULT)
+{
+	overflow_watch(exit_1);
+	overflow_watch_thread(&owner);
+	overflow_watch_thread(NULL);
+
+	fall(0);
+}
+
 Test(overflow, ends_the_process_after_the_report, ENDS_BY_FAULT)
 {
 	overflow_watch(remember);
@@ -169,8 +220,8 @@ static void *watch(void *ret_stack)
 {
 	stack_t current;
 
-	overflow_watch_thread();
-	overflow_watch_thread();
+	overflow_watch_thread(NULL);
+	overflow_watch_thread(NULL);
 	sigaltstack(NULL, &current);
 	*(void **)ret_stack = current.ss_sp;
 	return NULL;
