@@ -49,6 +49,8 @@ struct taken_request {
 // How the life that is ending ends; kept while the actor waits for its children.
 struct ending {
 	int why; // enum noh_why
+	// Of one that ends later: when its time is over, wrapping; 0: it has no limit.
+	uint32_t until_ms;
 	int64_t code;
 	char *reason; // ours
 };

@@ -28,6 +28,7 @@
 #include "runtime/extend.h"
 #include "runtime/family.h"
 #include "runtime/fibers.h"
+#include "runtime/grace.h"
 #include "runtime/guardian.h"
 #include "runtime/idle.h"
 #include "runtime/links.h"
@@ -312,6 +313,8 @@ static __attribute__((noinline)) void live_on(struct worker *worker, struct slot
 	worker->stopping = worker->ends_later = false;
 	slot_set_state(slot, SLOT_ALIVE);
 	slot->flags |= SLOT_ENDS_LATER;
+	if (slot->extras->rare->ending.why == NOH_WHY_SHUTDOWN)
+		grace_begin(worker, slot);
 }
 
 void life_end_now(struct worker *worker, struct slot *slot)
@@ -336,6 +339,8 @@ static void end_life(struct worker *worker, struct slot *slot, int why, int64_t 
 	if (slot_state(slot) != SLOT_ALIVE)
 		return;
 	if (__builtin_expect(slot->flags & SLOT_ENDS_LATER, 0)) {
+		if (why == NOH_WHY_SHUTDOWN)
+			grace_begin(worker, slot);
 		if (why == NOH_WHY_NORMAL || why == NOH_WHY_SHUTDOWN)
 			return; // it is at it
 		free(slot->extras->rare->ending.reason);

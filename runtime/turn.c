@@ -21,6 +21,7 @@
 #include "runtime/crash.h"
 #include "runtime/dead.h"
 #include "runtime/fibers.h"
+#include "runtime/grace.h"
 #include "runtime/guardian.h"
 #include "runtime/idle.h"
 #include "runtime/lane.h"
@@ -228,7 +229,7 @@ static void gated_to_handler(struct worker *worker, struct slot *slot, struct en
 	}
 	if (__builtin_expect(post_id(envelope) == noh_message_id(&noh_alarm_message), 0)) {
 		drop(worker, envelope);
-		if (!guardian_alarm(worker, slot))
+		if (!guardian_alarm(worker, slot) && !grace_alarm(worker, slot))
 			asks_alarm(worker, slot);
 		return;
 	}

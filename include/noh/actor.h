@@ -76,10 +76,10 @@ struct noh_limits {
 	size_t stack_bytes; // fibers: 32 KiB; at least 16; whoever overflows it ends the process,
 			    // with a line that names it. (Handlers run on their thread's: ulimit
 			    // -s.)
-	bool migrates;    // fibers: may go on on another thread after each wait; else never
-	size_t postponed; // messages kept by noh_postpone(): 1000
-	noh_key_fn key;   // of NOH_FULL_LATEST: the message's type and, if it is a u64, i64, actor
-			  // or conn, its first field
+	bool migrates;      // fibers: may go on on another thread after each wait; else never
+	size_t postponed;   // messages kept by noh_postpone(): 1000
+	noh_key_fn key; // of NOH_FULL_LATEST: the message's type and, if it is a u64, i64, actor
+			// or conn, its first field
 	// Quotas. Who would exceed one fails: noh_alloc() and noh_keep() together, as the allocator
 	// counts; timers set; children that have not ended.
 	size_t owned_bytes, timers, children;
@@ -246,7 +246,12 @@ void noh_end(int code, const char *reason);
 
 /* In on_stopping: the actor lives on, and gets messages, until it calls noh_end() or fails or is
  * killed. Why it ends stays as it is; noh_stopping does not come a second time, and noh_stop() does
- * nothing any more. For those who end others in order first. Handlers. */
+ * nothing any more. For those who end others in order first. Handlers.
+ *
+ * A parent that ends waits for its children. So each that is shut down has a limit: where it is
+ * supervised that of its spec; else noh_options.shutdown_ms, from when it is told to end. It is
+ * killed then, and the log says so; one that has children itself, which it may be ending one by
+ * one, is only named in the log, each time. Who was told by noh_stop() alone has no limit. */
 void noh_end_later(void);
 
 /* Ends the life that runs, after the handler that runs, as shut down: noh_stopping comes first. For

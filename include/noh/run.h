@@ -23,7 +23,7 @@ struct noh_options {
 	enum noh_level log_level; // NOH_WARN
 	noh_log_fn log;           // any thread; must not block; default: a line to stderr
 	void *log_argument;
-	int64_t shutdown_ms; // what the tree has to end in order: 4000
+	int64_t shutdown_ms; // what the tree has to end in order, and who noh_end_later(): 4000
 	uint64_t seed;       // of the runtime's random choices
 	uint32_t log_lines;  // of noh_log() that go out in a second: 1000; the others are counted
 };

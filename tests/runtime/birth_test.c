@@ -2,12 +2,14 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "tests/support/captured.h"
 #include "tests/support/seeds.h"
 
 NOH_MESSAGE(fail);
 NOH_MESSAGE(number, (u64, value));
 NOH_MESSAGE(ready);
 NOH_MESSAGE(saw, (str, what));
+NOH_MESSAGE(child_is, (actor, who));
 
 enum start { STARTS, STARTS_LATER, FAILS, DECLINES };
 
@@ -286,4 +288,135 @@ Simulated(end, that_comes_later_can_be_cut_short_by_a_kill_or_a_failure)
 		noh_check(saw_next(inbox, "stopping"));
 		noh_check(saw_next(inbox, ""));
 	}
+}
+
+// ---- a limit to that
+
+struct keeper {
+	noh_actor to;
+	uint64_t children;
+	bool ends_later;
+};
+
+static void on_keeper_start(struct keeper *self, const struct noh_start *msg)
+{
+	(void)msg;
+	for (uint64_t i = 0; i < self->children; i++)
+		noh_send(self->to, child_is, .who = noh_spawn(slow, .to = self->to));
+}
+
+static void on_keeper_stopping(struct keeper *self, const struct noh_stopping *msg)
+{
+	(void)msg;
+	if (self->ends_later)
+		noh_end_later();
+}
+
+static void on_keeper_ready(struct keeper *self, const struct ready *msg)
+{
+	(void)self;
+	(void)msg;
+	noh_end(0, NULL);
+}
+
+NOH_ACTOR(keeper, (noh_start, on_keeper_start), (noh_stopping, on_keeper_stopping),
+	  (ready, on_keeper_ready));
+
+static noh_actor child_of_keeper(noh_actor inbox)
+{
+	noh_test_settle();
+	noh_actor child = noh_test_take(inbox, child_is)->who;
+	noh_monitor(child, true);
+	return child;
+}
+
+Simulated(end, that_comes_later_does_not_keep_a_parent_waiting_for_ever)
+{
+	noh_actor inbox = noh_test_inbox();
+	noh_actor keeper = noh_spawn_with(keeper, (.monitored = true), .to = inbox, .children = 1);
+	noh_actor child = child_of_keeper(inbox);
+
+	struct captured captured = captured_begin();
+	noh_stop(keeper);
+	noh_test_advance(3999);
+	noh_check(!noh_receive(0, noh_down));
+	noh_test_advance(1);
+	char *text = captured_end(captured);
+
+	expect_down(child, NOH_WHY_KILLED);
+	expect_down(keeper, NOH_WHY_NORMAL);
+	noh_check(!strncmp(text, "error slow@", 11));
+	noh_check(strstr(text, ": did not end within 4000 ms: killed\n"));
+	noh_check(captured_count(text, "\n") == 1);
+	free(text);
+}
+
+Simulated(end, that_comes_later_has_its_limit_from_when_the_parent_ends)
+{
+	noh_actor inbox = noh_test_inbox();
+	noh_actor keeper = noh_spawn_with(keeper, (.monitored = true), .to = inbox, .children = 1);
+	noh_actor child = child_of_keeper(inbox);
+
+	struct captured captured = captured_begin();
+	noh_stop(child);
+	noh_test_advance(10000);
+	noh_stop(keeper);
+	noh_test_advance(3999);
+	noh_check(!noh_receive(0, noh_down));
+	noh_test_advance(1);
+	free(captured_end(captured));
+
+	expect_down(child, NOH_WHY_KILLED);
+	expect_down(keeper, NOH_WHY_NORMAL);
+}
+
+Simulated(end, that_comes_later_has_no_limit_but_a_line_in_the_log_while_children_are_left)
+{
+	noh_actor inbox = noh_test_inbox();
+	noh_actor keeper = noh_spawn_with(keeper, (.monitored = true), .to = inbox, .children = 2,
+					  .ends_later = true);
+	noh_actor first = child_of_keeper(inbox), second = child_of_keeper(inbox);
+
+	struct captured captured = captured_begin();
+	noh_end_life(keeper);
+	noh_test_advance(8000);
+	char *text = captured_end(captured);
+	noh_check(captured_count(text, ": has not ended within 4000 ms: waits for slow@") == 2);
+	noh_check(captured_count(text, " and 1 more\n") == 2);
+	free(text);
+	noh_check(!noh_receive(0, noh_down));
+
+	// When it has ended itself, they have their own limit.
+	captured = captured_begin();
+	noh_send(keeper, ready);
+	noh_test_advance(4000);
+	free(captured_end(captured));
+	for (int i = 0; i < 2; i++) {
+		const struct noh_down *down = noh_as(noh_receive(0, noh_down), noh_down);
+		noh_check(down && down->why == NOH_WHY_KILLED);
+		noh_check(noh_same(down->who, first) || noh_same(down->who, second));
+	}
+	expect_down(keeper, NOH_WHY_SHUTDOWN);
+}
+
+Simulated(end, that_comes_later_is_limited_by_its_supervisor_if_it_has_one)
+{
+	noh_actor inbox = noh_test_inbox(), child;
+	noh_actor supervisor = noh_supervise(
+		(0), NOH_CHILD(slow, (.to = inbox), .shutdown_ms = 9000, .ret_handle = &child));
+	noh_monitor(supervisor, true);
+	noh_monitor(child, true);
+
+	struct captured captured = captured_begin();
+	noh_end_life(supervisor);
+	noh_test_advance(8999);
+	char *text = captured_end(captured);
+	noh_check(captured_count(text, ": has not ended within 4000 ms: waits for slow@") == 2);
+	noh_check(captured_count(text, "\n") == 2);
+	free(text);
+	noh_send(child, ready);
+	noh_test_settle();
+
+	expect_down(child, NOH_WHY_SHUTDOWN);
+	expect_down(supervisor, NOH_WHY_SHUTDOWN);
 }
