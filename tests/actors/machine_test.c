@@ -222,7 +222,8 @@ struct graph {
 	struct noh_at at;
 };
 
-static const struct noh_state graph_states[] = {[1] = {"start"}, [2] = {"say \"go\""}};
+static const struct noh_state graph_states[] = {
+	[1] = {.name = "start"}, [2] = {.name = "say \"go\""}};
 static const struct noh_transition graph_transitions[] = {NOH_ON(1, digit, .to = 2)};
 NOH_MACHINE(graph, graph_states, graph_transitions);
 
