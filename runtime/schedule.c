@@ -170,6 +170,7 @@ void schedule_newborn(struct slot *slot)
 
 void reschedule(struct worker *worker, struct slot *slot)
 {
+	worker->keeps_itself_busy = true;
 	if (worker->runtime->simulation) {
 		simulation_add(worker->runtime, slot);
 	} else if (worker->throttle) {
@@ -457,7 +458,7 @@ void park(struct worker *worker)
 	ck_pr_store_64(&reactor->polled_ns, worker->now_ns);
 	ck_pr_store_64(&worker->busy_since_ns, 0);
 	reactor_release(reactor);
-	worker->was_drained = true;
+	worker->keeps_itself_busy = false;
 
 	worker->searching = !clear_idle(worker);
 	worker->next_runs = worker->ring_runs = 0; // what is found first must settle the credit

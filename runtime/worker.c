@@ -9,8 +9,8 @@
 #include "runtime/trace.h"
 
 enum {
-	POLL_EVERY_NS = 50 * 1000,  // of the reactor, between turns
-	POLL_FIRST_NS = 200 * 1000, // after it was polled because there was nothing to do
+	POLL_EVERY_NS = 50 * 1000,   // of the reactor, between turns, while actors have mail left
+	POLL_SELDOM_NS = 150 * 1000, // while none has
 	FIRST_QUANTUM = 16,
 };
 
@@ -137,7 +137,7 @@ void reactor_release(struct reactor *reactor)
 static bool is_poll_due(const struct worker *worker)
 {
 	uint64_t passed_ns = worker->now_ns - ck_pr_load_64(&worker->reactor->polled_ns);
-	return passed_ns >= (worker->was_drained ? POLL_FIRST_NS : POLL_EVERY_NS);
+	return passed_ns >= (worker->keeps_itself_busy ? POLL_EVERY_NS : POLL_SELDOM_NS);
 }
 
 static void poll_now_and_then(struct worker *worker)
@@ -149,7 +149,6 @@ static void poll_now_and_then(struct worker *worker)
 	if (!is_poll_due(worker) || !reactor_try_hold(reactor))
 		return;
 	ck_pr_store_64(&reactor->polled_ns, worker->now_ns);
-	worker->was_drained = false;
 	worker->statistics.polls++;
 	reactor->ops->poll(reactor, 0, waiting < RING_SIZE ? RING_SIZE - waiting : 0);
 	reactor_release(reactor);

@@ -74,7 +74,7 @@ struct worker {
 	uint64_t turn_began_ns;
 	struct clock_glance glance; // for deadlines
 	bool poll_soon;             // it was looked at since the reactor's turn to be polled was
-	bool was_drained;           // it had nothing to do before the reactor was polled last
+	bool keeps_itself_busy;     // since it parked, an actor has ended its turn with mail left
 	int32_t quantum;            // messages between two looks
 	uint64_t turns_before;      // statistics.turns at the last look
 	uint64_t recent_ns, recent_turns; // of the last looks, the older the less
