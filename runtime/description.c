@@ -151,7 +151,7 @@ static bool check(const struct noh_message_type *type, int depth, struct problem
 	if (!type->fields)
 		return refuse(problem, -EINVAL, "message %s has no table of fields", name);
 	if (type->size > LARGEST)
-		return refuse(problem, -EINVAL, "message %s has %zu bytes, more than %d", name,
+		return refuse(problem, -EINVAL, "message %s has %u bytes, more than %d", name,
 			      type->size, LARGEST);
 
 	for (const struct noh_field *field = type->fields; field->name; field++) {
@@ -262,6 +262,7 @@ static void fill(struct message_info *info, uint32_t id, const struct noh_messag
 		.name = copied(type->name),
 		.signature = signature,
 		.size = type->size,
+		.words_id = info->words ? id : 0,
 		.fields = copies,
 		.answer = type->answer ? &message_info(type->answer->id)->type : NULL};
 	note_bytes(info);
@@ -309,7 +310,9 @@ static uint32_t intern(const struct noh_message_type *type, int depth, struct pr
 		*place = (uint16_t)id;
 	}
 
-	// Pairs with noh_message_id(). A description is const to all but this line.
+	// Pairs with noh_message_id() and noh_send_words(). A description is const to all but this.
+	if (message_info(id)->words)
+		__atomic_store_n((uint32_t *)(uintptr_t)&type->words_id, id, __ATOMIC_RELEASE);
 	__atomic_store_n((uint32_t *)(uintptr_t)&type->id, id, __ATOMIC_RELEASE);
 	return id;
 }
@@ -331,7 +334,11 @@ int noh_message_create(const char *name, size_t size, const struct noh_field *fi
 		       const struct noh_message_type **ret_type)
 {
 	struct noh_message_type type = {
-		.abi = NOH_ABI, .name = name, .size = size, .fields = fields, .answer = answer};
+		.abi = NOH_ABI,
+		.name = name,
+		.size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX, // refused as too large
+		.fields = fields,
+		.answer = answer};
 	struct problem problem;
 
 	pthread_mutex_lock(&lock);

@@ -167,10 +167,10 @@ int noh_send_words(noh_actor to, const struct noh_message_type *type, uint64_t f
 	ck_pr_store_64(&body[3], fourth);
 	envelope->tenant = handle_generation(to.id) | (uint32_t)POOL_64 << GENERATION_BITS;
 
-	// Pairs with noh_message_intern(). What has no id yet has no words.
-	uint32_t id = __atomic_load_n(&type->id, __ATOMIC_ACQUIRE);
+	// Pairs with noh_message_intern().
+	uint32_t id = __atomic_load_n(&type->words_id, __ATOMIC_ACQUIRE);
 	struct worker *worker = this_sender;
-	if (__builtin_expect(!worker || !is_slot_of(to.id) || !message_info(id)->words, 0))
+	if (__builtin_expect(!worker || !is_slot_of(to.id) || !id, 0))
 		return send_anyhow(to, type, envelope);
 	struct slot *slot = &slot_table[to.id >> GENERATION_BITS];
 	if (__builtin_expect(!is_32(&slot->generation, handle_generation(to.id)), 0))
@@ -183,12 +183,21 @@ int noh_send_words(noh_actor to, const struct noh_message_type *type, uint64_t f
 		return send_to_marked(worker, slot, to, envelope);
 	worker->credit--;
 	bool woken = mailbox_push(&slot->in, envelope);
+	// Nothing may branch on that while it varies: see ring_put_if().
+	bool varies = worker->wakes_vary;
+	if (!varies) {
+		if (!woken)
+			return 0;
+	}
 	// If it was woken, the push has seen what its last turn left; before, a fiber may not have
 	// been at home yet, or another tenant was here.
 	if (__builtin_expect(!is_ptr((void *const *)&slot->runtime, worker->wakes_blindly) ||
-				     !is_16((const uint16_t *)&slot->home, (uint16_t)ANY_WORKER) ||
-				     !ring_put_if(&worker->ring, slot, woken),
+				     !is_16((const uint16_t *)&slot->home, (uint16_t)ANY_WORKER),
 			     0))
+		return wake_anyhow(worker, slot, woken);
+	if (!varies && ring_put_next(&worker->ring, slot))
+		return 0;
+	if (__builtin_expect(!ring_put_if(&worker->ring, slot, woken), 0))
 		return wake_anyhow(worker, slot, woken);
 	return 0;
 }

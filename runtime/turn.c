@@ -67,6 +67,11 @@ void look_at_clock(struct worker *worker)
 	if (worker->runtime->worker_count > 1)
 		worker->wakes_blindly = worker->messages_are_short ? worker->runs_at_once : NULL;
 
+	// Most turns begin with a wake, and each has one at most.
+	uint64_t messages = worker->statistics.messages - worker->messages_before;
+	worker->wakes_vary = turns * 8 > messages && turns * 8 < messages * 7;
+	worker->messages_before = worker->statistics.messages;
+
 	// Of turns, not of looks: one long turn among many short ones makes no long mean.
 	worker->recent_ns += passed - worker->recent_ns / 8;
 	worker->recent_turns += turns * 8 - worker->recent_turns / 8; // in eighths

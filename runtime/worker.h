@@ -78,6 +78,8 @@ struct worker {
 	int32_t quantum;            // messages between two looks
 	uint64_t turns_before;      // statistics.turns at the last look
 	uint64_t recent_ns, recent_turns; // of the last looks, the older the less
+	uint64_t messages_before;         // statistics.messages at the last look
+	bool wakes_vary; // lately, some of those that were sent to were idle, and some were not
 	bool messages_are_short; // to handle one costs less than to pass it to another processor
 
 	// Queues that only this worker touches.

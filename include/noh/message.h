@@ -91,7 +91,8 @@ struct noh_message_type {
 	uint32_t id; // written by noh_message_intern() alone; 0 until then
 	const char *name;
 	const char *signature; // the fields as declared: "(u64, account), (str, text)"
-	size_t size;
+	uint32_t size;         // of its struct, in bytes
+	uint32_t words_id; // written with `id`: the same if it is at most four words by value, or 0
 	const struct noh_field *fields;
 	const struct noh_message_type *answer; // of a request: the message it expects, or NULL
 };
@@ -163,8 +164,8 @@ int noh_message_create(const char *name, size_t size, const struct noh_field *fi
 
 /* Gives a description its id, or the one that its name and fields have already; noh_message_id()
  * calls it when there is none. A description that cannot be, or a name taken by another message,
- * ends the process with a line that says why. Any thread. Writes `id`, copies the rest: the object
- * that holds the description may be unloaded once none of its messages is under way. */
+ * ends the process with a line that says why. Any thread. Writes the ids, copies the rest: the
+ * object that holds the description may be unloaded once none of its messages is under way. */
 uint32_t noh_message_intern(const struct noh_message_type *type);
 
 /* The number by which a message is known in this process: equal for all descriptions of one name,

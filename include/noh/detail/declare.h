@@ -101,6 +101,7 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 		.name = #message,                                     \
 		.signature = #__VA_ARGS__,                            \
 		.size = 0 __VA_OPT__(+sizeof(struct message)),        \
+		.words_id = 0,                                        \
 		.fields = message##_message_fields,                   \
 		.answer = answered};                                  \
 	static const struct noh_message_seen message##_message_seen   \
