@@ -66,6 +66,12 @@ static inline bool swap_if(void **at, void *expected, void *value)
 					   __ATOMIC_ACQUIRE);
 }
 
+static inline bool swap_if_8(uint8_t *at, uint8_t expected, uint8_t value)
+{
+	return __atomic_compare_exchange_n(at, &expected, value, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_ACQUIRE);
+}
+
 static inline bool swap_if_32(uint32_t *at, uint32_t expected, uint32_t value)
 {
 	return __atomic_compare_exchange_n(at, &expected, value, false, __ATOMIC_ACQ_REL,

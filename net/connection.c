@@ -34,7 +34,7 @@ void connection_release(struct connection *connection)
 void connection_ask(struct connection *connection, uint32_t what)
 {
 	connection_retain(connection);
-	if (!reactor_ask(connection->reactor, &connection->command, what))
+	if (!reactor_ask(connection->reactor, &connection->open.command, what))
 		connection_release(connection); // the command under way has one
 }
 
@@ -46,14 +46,15 @@ static uint64_t owner_of(const struct connection *connection)
 	return ck_pr_load_64(&connection->owner);
 }
 
-static void tell(struct connection *connection, const struct noh_message_type *type,
-		 const void *body, struct gate *gate)
+static void tell(struct connection *connection, uint64_t owner, const struct noh_message_type *type,
+		 const void *body, const struct gate_ops *gate_ops)
 {
-	uint64_t owner = owner_of(connection);
 	if (!owner)
 		return; // a next owner is told anew
+	struct notice *notice = pool_take(pool_class_of(sizeof(*notice)), sizeof(*notice));
+	*notice = (struct notice){{gate_ops}, connection};
 	connection_retain(connection);
-	deliver(owner, 0, type, body, gate);
+	deliver(owner, 0, type, body, &notice->gate);
 }
 
 static void tell_opened(struct connection *connection)
@@ -93,7 +94,7 @@ static void tell_closed(struct connection *connection)
 	if (connection->flags & (TOLD_CLOSED | IS_GIVEN))
 		return;
 	connection->flags |= TOLD_CLOSED;
-	tell(connection, &noh_tcp_closed_message, &closed, &connection->closed_gate);
+	tell(connection, owner_of(connection), &noh_tcp_closed_message, &closed, &closed_gate_ops);
 }
 
 // A type does not change while its actor lives; if it is just ending, any answer will do.
@@ -117,7 +118,7 @@ static void tell_ended(struct connection *connection)
 		return;
 	}
 	connection->flags |= TOLD_ENDED;
-	tell(connection, &noh_tcp_ended_message, &ended, &connection->ended_gate);
+	tell(connection, owner_of(connection), &noh_tcp_ended_message, &ended, &ended_gate_ops);
 }
 
 void connection_tell_drained(struct connection *connection)
@@ -126,35 +127,58 @@ void connection_tell_drained(struct connection *connection)
 
 	// A fiber may never ask for them: one is enough.
 	uint64_t owner = owner_of(connection);
-	if (!owner || !swap_if_32(&connection->drained_out, 0, 1))
-		return;
-	connection_retain(connection);
-	deliver(owner, 0, &noh_tcp_drained_message, &drained, &connection->drained_gate);
+	if (owner && swap_if_8(&connection->drained_out, 0, 1))
+		tell(connection, owner, &noh_tcp_drained_message, &drained, &drained_gate_ops);
 }
 
 // ---- closing
 
-static void free_pieces(struct connection *connection)
+static struct sending *sending_of(struct connection *connection)
 {
-	if (connection->pieces)
-		pool_give(pool_class_of(PIECES_A_WRITE * sizeof(struct iovec)), connection->pieces);
-	connection->pieces = NULL;
+	struct sending *sending = connection->sending;
+
+	if (!sending) {
+		sending = pool_take(pool_class_of(sizeof(*sending)), sizeof(*sending));
+		sending->outgoing = (struct outgoing){0};
+		sending->closes = (struct deadline){0};
+		sending->connection = connection;
+		connection->sending = sending;
+	}
+	return sending;
+}
+
+static void stop_sending(struct connection *connection)
+{
+	struct sending *sending = connection->sending;
+
+	if (!sending)
+		return;
+	reactor_forget(&sending->closes);
+	outgoing_finish(&sending->outgoing);
+	pool_give(pool_class_of(sizeof(*sending)), sending);
+	connection->sending = NULL;
+}
+
+static void take_over(struct connection *connection)
+{
+	if (ck_pr_load_ptr(&connection->handed))
+		outgoing_take_over(&sending_of(connection)->outgoing, &connection->handed);
 }
 
 // No write is under way.
 static void drop_unsent(struct connection *connection)
 {
-	outgoing_take_over(&connection->outgoing, &connection->rest);
-	size_t dropped = connection->outgoing.bytes;
-	outgoing_finish(&connection->outgoing);
-	ck_pr_sub_64(&connection->unsent, dropped);
-	free_pieces(connection);
+	take_over(connection);
+	if (!connection->sending)
+		return;
+	ck_pr_sub_64(&connection->unsent, outgoing_bytes(&connection->sending->outgoing));
+	stop_sending(connection);
 }
 
-static struct given_back *take_back(struct connection *connection)
+static struct given_back *take_back(struct connection_rare *rare)
 {
 	// Pairs with tcp.c: give_back().
-	struct given_back *newest = exchange(&connection->back, NULL), *oldest = NULL;
+	struct given_back *newest = exchange(&rare->back, NULL), *oldest = NULL;
 
 	while (newest) {
 		struct given_back *older = newest->next;
@@ -175,6 +199,12 @@ static void drop_back(struct given_back *back)
 	}
 }
 
+static void drop_late(struct connection_rare *rare)
+{
+	drop_back(rare->late);
+	rare->late = NULL;
+}
+
 static void finish(struct connection *connection, bool reset)
 {
 	if (connection->flags & IS_DONE)
@@ -183,37 +213,22 @@ static void finish(struct connection *connection, bool reset)
 	connection->flags &= ~(uint32_t)(IS_READING | IS_WRITING | IS_OPEN);
 	dial_cancel(connection);
 	ops_of(connection)->close(connection->reactor->poller, &connection->socket, reset);
-	reactor_forget(&connection->closes);
 	drop_unsent(connection);
-	drop_back(take_back(connection));
-	drop_back(connection->late);
-	connection->late = NULL;
+	struct connection_rare *rare = connection_rare(connection);
+	if (rare) {
+		drop_back(take_back(rare));
+		drop_late(rare);
+	}
 	if (connection->listener)
 		listener_lost_one(connection->listener);
 	connection->listener = NULL;
 	reactor_closed(connection->reactor, &connection->open);
 }
 
-static struct connection *of_open(struct open_socket *open)
-{
-	return (struct connection *)((char *)open - offsetof(struct connection, open));
-}
-
-static void abandon(struct open_socket *open)
-{
-	finish(of_open(open), false);
-}
-
-static void forget(struct open_socket *open)
-{
-	connection_release(of_open(open));
-}
-
-static const struct open_socket_ops open_ops = {abandon, forget};
-
 static void linger_is_over(struct deadline *deadline)
 {
-	finish((struct connection *)((char *)deadline - offsetof(struct connection, closes)),
+	finish(((struct sending *)((char *)deadline - offsetof(struct sending, closes)))
+		       ->connection,
 	       false);
 }
 
@@ -303,11 +318,16 @@ static void reading_ended(struct connection *connection, int err)
 		tell_closed(connection);
 }
 
+// Nobody owns it: it is being given, or will be closed.
 static void keep_for_next_owner(struct connection *connection, noh_bytes bytes)
 {
+	ck_pr_fence_acquire(); // pairs with noh_tcp_give()
+	struct connection_rare *rare = connection_rare(connection);
+	if (!rare)
+		return;
 	struct given_back *late = pool_take(pool_class_of(sizeof(*late)), sizeof(*late));
-	*late = (struct given_back){.bytes = bytes_hold(bytes), .next = connection->late};
-	connection->late = late; // at most one: nothing more is read
+	*late = (struct given_back){.bytes = bytes_hold(bytes), .next = rare->late};
+	rare->late = late; // at most one: nothing more is read
 }
 
 static bool was_read(struct socket *socket, int err, noh_bytes bytes)
@@ -344,7 +364,7 @@ static void shut_down(struct connection *connection)
 
 static void all_is_sent(struct connection *connection)
 {
-	free_pieces(connection);
+	stop_sending(connection);
 	if (connection->flags & ENDS_WRITING)
 		shut_down(connection);
 	if (connection->flags & IS_CLOSING)
@@ -355,20 +375,17 @@ static void write_on(struct connection *connection)
 {
 	if (connection->flags & (IS_WRITING | HAS_FAILED) || !(connection->flags & IS_OPEN))
 		return;
-	outgoing_take_over(&connection->outgoing, &connection->rest);
-	if (!connection->outgoing.bytes) {
+	take_over(connection);
+	struct sending *sending = connection->sending;
+	if (!sending || !sending->outgoing.first) {
 		all_is_sent(connection);
 		return;
 	}
 
-	size_t size = PIECES_A_WRITE * sizeof(struct iovec);
-	if (!connection->pieces)
-		connection->pieces = pool_take(pool_class_of(size), size);
-	uint32_t count = outgoing_pieces(&connection->outgoing, connection->pieces, PIECES_A_WRITE);
+	uint32_t count = outgoing_pieces(&sending->outgoing, sending->pieces, PIECES_A_SENDING);
 	connection->flags |= IS_WRITING;
 	ops_of(connection)
-		->write(connection->reactor->poller, &connection->socket, connection->pieces,
-			count);
+		->write(connection->reactor->poller, &connection->socket, sending->pieces, count);
 }
 
 static void look_if_drained(struct connection *connection)
@@ -392,7 +409,7 @@ static void wrote(struct socket *socket, ssize_t taken)
 		drop_unsent(connection);
 		return;
 	}
-	outgoing_drop(&connection->outgoing, (size_t)taken);
+	outgoing_drop(&connection->sending->outgoing, (size_t)taken);
 	ck_pr_sub_64(&connection->unsent, (size_t)taken); // pairs with tcp.c: flush()
 	look_if_drained(connection);
 	write_on(connection);
@@ -422,8 +439,6 @@ void connection_connected(struct connection *connection)
 static void enter(struct connection *connection)
 {
 	connection->socket.events = &events;
-	connection->closes.passed = linger_is_over;
-	connection->open.ops = &open_ops;
 	reactor_opened(connection->reactor, &connection->open);
 }
 
@@ -455,25 +470,29 @@ static void close_in_order(struct connection *connection)
 	if (connection->flags & (IS_CLOSING | IS_DONE))
 		return;
 	connection->flags |= IS_CLOSING;
-	bool waits_to_open = connection->dial && ck_pr_load_64(&connection->unsent);
+	bool waits_to_open = dial_of(connection) && ck_pr_load_64(&connection->unsent);
 	if (!(connection->flags & IS_OPEN || waits_to_open) || connection->flags & HAS_FAILED ||
 	    connection->linger_ms < 0) {
 		finish(connection, connection->linger_ms < 0);
 		return;
 	}
-	reactor_expect(connection->reactor, &connection->closes, connection->linger_ms);
 	write_on(connection);
-	if (!(connection->flags & IS_DONE))
-		read_on(connection);
+	if (connection->flags & IS_DONE)
+		return;
+	struct deadline *closes = &sending_of(connection)->closes;
+	closes->passed = linger_is_over;
+	reactor_expect(connection->reactor, closes, connection->linger_ms);
+	read_on(connection);
 }
 
 static void go_to_new_owner(struct connection *connection)
 {
-	struct given_back *back = take_back(connection);
-	uint64_t owner = connection->give_to;
+	struct connection_rare *rare = connection_rare(connection);
+	struct given_back *back = take_back(rare);
+	uint64_t owner = rare->give_to;
 
 	connection->flags &= ~(uint32_t)(IS_GIVEN | TOLD_ENDED | TOLD_CLOSED);
-	connection->give_to = 0;
+	rare->give_to = 0;
 	store_release_64(&connection->owner, owner); // pairs with tcp.c: is_mine()
 	tell_opened(connection);
 	for (const struct given_back *one = back; one; one = one->next) {
@@ -481,11 +500,10 @@ static void go_to_new_owner(struct connection *connection)
 			ck_pr_inc_32(&connection->granted); // it was paid for already
 		tell_data(connection, owner, one->bytes);
 	}
-	if (connection->late)
-		tell_data(connection, owner, connection->late->bytes);
+	if (rare->late)
+		tell_data(connection, owner, rare->late->bytes);
 	drop_back(back);
-	drop_back(connection->late);
-	connection->late = NULL;
+	drop_late(rare);
 
 	if (connection->flags & HAS_FAILED)
 		tell_closed(connection);
@@ -507,8 +525,12 @@ static void give(struct connection *connection)
 void connection_run(struct command *command, uint32_t asked)
 {
 	struct connection *connection =
-		(struct connection *)((char *)command - offsetof(struct connection, command));
+		(struct connection *)((char *)command - offsetof(struct connection, open.command));
 
+	if (asked & ASK_ABANDON) {
+		finish(connection, false);
+		return;
+	}
 	if (connection->flags & IS_DONE) {
 		connection_release(connection);
 		return;

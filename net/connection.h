@@ -17,6 +17,7 @@
 
 #include <noh/tcp.h>
 
+#include "mailbox/atomic.h"
 #include "net/outgoing.h"
 #include "net/poller.h"
 #include "net/reactor.h"
@@ -31,6 +32,7 @@ enum {
 	DEFAULT_UNSENT_LIMIT = 256 * 1024,
 	DEFAULT_LINGER_MS = 4000,
 	PIECES_A_WRITE = 64,
+	PIECES_A_SENDING = 60,
 };
 
 // What an owner asks of the reactor, in the order in which it is done.
@@ -79,6 +81,32 @@ struct opening {
 	bool taken;     // that knows
 };
 
+// Any other message about a connection under way.
+struct notice {
+	struct gate gate; // first
+	struct connection *connection;
+};
+
+// What waits at the reactor to be sent, while the kernel does not take it.
+struct sending {
+	struct outgoing outgoing;
+	struct deadline closes; // the end of lingering
+	struct connection *connection;
+	struct iovec pieces[PIECES_A_SENDING]; // of the write under way
+};
+
+_Static_assert(sizeof(struct sending) <= 1024, "a block of the pool");
+
+// What few connections need: made by the owner. The reactor looks at it after it was asked to, or
+// when it has seen that there is no owner.
+struct connection_rare {
+	struct stream *stream; // the owner's: what a fiber reads in line
+	struct dial *dial;     // the reactor's: while it connects
+	uint64_t give_to;      // the next owner, while it is being given
+	void *back;            // struct given_back: what the old one had not handled, newest first
+	struct given_back *late; // the reactor's: was read when nobody owned it
+};
+
 struct connection {
 	// Constant while it has its id.
 	uint32_t index;
@@ -86,48 +114,42 @@ struct connection {
 	struct net_reactor *reactor;
 	uint32_t unsent_limit;
 	uint32_t credit; // NOH_CREDIT_BY_HAND
-	struct gate data_gate, ended_gate, drained_gate, closed_gate;
+	struct gate data_gate;
 
 	// Shared, each changed by both sides.
-	_Alignas(CACHE_LINE) uint64_t traffic; // references, data messages retired, stall; below
-	uint64_t owner;                        // the handle; 0: closed, or being given away
-	void *rest;                            // handed over, for the reactor to send
-	uint64_t unsent;                       // bytes of it that the kernel does not have yet
-	uint32_t granted;                      // by hand, in all
-	uint32_t write_error;                  // of the owner's own writes; a positive errno
-	struct command command;
+	uint64_t traffic; // references, data messages retired, stall; below
+	uint64_t owner;   // the handle; 0: closed, or being given away
+	void *handed;     // over, for the reactor to send
+	uint64_t unsent;  // bytes of it that the kernel does not have yet
 
 	// The owner's side.
 	_Alignas(CACHE_LINE) struct owned owned;
 	struct turn_end flush;
 	struct outgoing gathered;
-	struct stream *stream; // what a fiber reads in line; or NULL
-	uint64_t give_to;      // the next owner, while it is being given
-	void *back;            // struct given_back: what the old one had not handled, newest first
-	uint32_t in_hand;      // data messages admitted and not retired
-	uint32_t drained_out;  // a noh_tcp_drained is under way; set by both sides
-	bool may_send;         // it is open: the owner may write by itself
-	bool above;            // more than the limit was unsent; noh_tcp_drained is promised
-	bool ended_writing;    // noh_tcp_half_close()
-	bool closed_in_hand;   // noh_tcp_closed was admitted
-	bool gives;            // goes to the next owner when the turn ends
+	void *rare;              // struct connection_rare, or NULL: connection_rare()
+	uint32_t in_hand;        // data messages admitted and not retired
+	uint8_t drained_out;     // a noh_tcp_drained is under way; set by both sides
+	bool may_send : 1;       // it is open: the owner may write by itself
+	bool above : 1;          // more than the limit was unsent; noh_tcp_drained is promised
+	bool ended_writing : 1;  // noh_tcp_half_close()
+	bool closed_in_hand : 1; // noh_tcp_closed was admitted
+	bool gives : 1;          // goes to the next owner when the turn ends
 
-	// The reactor's side.
-	_Alignas(CACHE_LINE) struct socket socket;
-	struct open_socket open;
+	// The reactor's side, but for the first three.
+	_Alignas(CACHE_LINE) struct open_socket
+		open;         // its command is the owner's way to the reactor
+	uint32_t granted;     // by hand, in all
+	uint32_t write_error; // of the owner's own writes; a positive errno
 	uint32_t flags;
 	uint32_t delivered; // data messages, in all
 	int err;
 	int32_t linger_ms;
-	struct outgoing outgoing;
-	struct deadline closes;    // the end of lingering
-	struct given_back *late;   // was read when nobody owned it
+	struct socket socket;
 	struct listener *listener; // that accepted it, or NULL
-	struct dial *dial;         // while it connects
-	struct iovec *pieces;      // of the write under way
+	struct sending *sending;   // or NULL
 };
 
-_Static_assert(sizeof(struct connection) <= 7 * CACHE_LINE, "ten thousand idle ones are usual");
+_Static_assert(sizeof(struct connection) <= 4 * CACHE_LINE, "ten thousand idle ones are usual");
 
 /* Any thread. A connection with the reactor's one reference, owned by `owner` (0: nobody yet). */
 struct connection *connection_create(struct net_reactor *reactor, uint64_t owner,
@@ -153,6 +175,16 @@ struct connection *connection_mine(noh_conn conn);
 
 /* Whoever runs the owner. There will be a noh_tcp_drained, or an end. */
 void connection_promise_drained(struct connection *connection);
+
+/* Any thread that may look at it. */
+static inline struct connection_rare *connection_rare(const struct connection *connection)
+{
+	// Pairs with connection_need_rare().
+	return (struct connection_rare *)load_acquire((void *const *)&connection->rare);
+}
+
+/* Whoever runs the owner. */
+struct connection_rare *connection_need_rare(struct connection *connection);
 
 /* Any thread. */
 void connection_retain(struct connection *connection);
@@ -192,6 +224,13 @@ void connection_run(struct command *command, uint32_t asked);
 /* Holder. The socket is connected, or will never be. */
 void connection_connected(struct connection *connection);
 void connection_failed(struct connection *connection, int err);
+
+/* Holder. What it dials by, or NULL. */
+static inline struct dial *dial_of(const struct connection *connection)
+{
+	const struct connection_rare *rare = connection_rare(connection);
+	return rare ? rare->dial : NULL;
+}
 
 /* Holder. */
 void dial_start(struct connection *connection);

@@ -19,7 +19,7 @@ struct segment {
 
 static void *segments[SEGMENTS]; // only ever set, so that an id can be looked up without the lock
 
-// Guarded by the lock. Free ones are linked through flush.next, the oldest first, so that an index
+// Guarded by the lock. Free ones are linked through `handed`, the oldest first, so that an index
 // rests before it has another generation.
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t segment_count;
@@ -27,14 +27,14 @@ static struct connection *free_first, *free_last;
 
 static struct connection *next_free(struct connection *connection)
 {
-	return (struct connection *)(void *)connection->flush.next;
+	return (struct connection *)connection->handed;
 }
 
 static void add_free(struct connection *connection)
 {
-	connection->flush.next = NULL;
+	connection->handed = NULL;
 	if (free_last)
-		free_last->flush.next = (struct turn_end *)(void *)connection;
+		free_last->handed = connection;
 	else
 		free_first = connection;
 	free_last = connection;
@@ -77,7 +77,7 @@ struct connection *connection_create(struct net_reactor *reactor, uint64_t owner
 	// All but what a look-up reads, which the last owner left as it must be.
 	memset(&connection->reactor, 0,
 	       offsetof(struct connection, owner) - offsetof(struct connection, reactor));
-	memset(&connection->rest, 0, sizeof(*connection) - offsetof(struct connection, rest));
+	memset(&connection->handed, 0, sizeof(*connection) - offsetof(struct connection, handed));
 
 	connection->reactor = reactor;
 	connection->unsent_limit = !options->unsent_limit ? DEFAULT_UNSENT_LIMIT
@@ -87,11 +87,8 @@ struct connection *connection_create(struct net_reactor *reactor, uint64_t owner
 	connection->credit = options->credit ? options->credit : DEFAULT_CREDIT;
 	connection->linger_ms = linger_ms > INT32_MAX ? INT32_MAX : (int32_t)linger_ms;
 	connection->data_gate.ops = &data_gate_ops;
-	connection->ended_gate.ops = &ended_gate_ops;
-	connection->drained_gate.ops = &drained_gate_ops;
-	connection->closed_gate.ops = &closed_gate_ops;
 	connection->traffic = TRAFFIC_REFERENCE;
-	connection->command.run = connection_run;
+	connection->open.command.run = connection_run;
 	connection->owned.release = connection_owner_ended;
 	connection->flush.run = connection_flush;
 	connection->socket.descriptor = NO_DESCRIPTOR;
@@ -113,12 +110,32 @@ struct connection *connection_find(uint64_t id)
 	return ck_pr_load_32(&connection->generation) == id >> 32 ? connection : NULL;
 }
 
+struct connection_rare *connection_need_rare(struct connection *connection)
+{
+	struct connection_rare *rare = connection->rare;
+
+	if (!rare) {
+		rare = pool_take(pool_class_of(sizeof(*rare)), sizeof(*rare));
+		*rare = (struct connection_rare){0};
+		store_release(&connection->rare, rare); // pairs with connection_rare()
+	}
+	return rare;
+}
+
+static void rare_free(struct connection_rare *rare)
+{
+	if (!rare)
+		return;
+	stream_destroy(rare->stream);
+	pool_give(pool_class_of(sizeof(*rare)), rare);
+}
+
 void connection_free(struct connection *connection)
 {
 	uint32_t generation = connection->generation + 1;
 
-	stream_destroy(connection->stream);
-	connection->stream = NULL;
+	rare_free(connection->rare);
+	connection->rare = NULL;
 	ck_pr_store_64(&connection->owner, 0);
 	ck_pr_store_32(&connection->generation, generation ? generation : 1);
 	pthread_mutex_lock(&table_lock);

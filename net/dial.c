@@ -27,7 +27,7 @@ struct dial *dial_create(const char *host, uint16_t port, int64_t within_ms,
 
 void dial_cancel(struct connection *connection)
 {
-	struct dial *dial = connection->dial;
+	struct dial *dial = dial_of(connection);
 	if (!dial)
 		return;
 
@@ -36,7 +36,7 @@ void dial_cancel(struct connection *connection)
 	reactor_forget(&dial->deadline);
 	free(dial->host);
 	free(dial);
-	connection->dial = NULL;
+	connection_rare(connection)->dial = NULL;
 }
 
 static void give_up(struct connection *connection, int err)
@@ -47,12 +47,12 @@ static void give_up(struct connection *connection, int err)
 
 static int64_t ms_left(const struct connection *connection)
 {
-	return connection->dial->end_ms - (int64_t)(connection->reactor->now_ns / 1000000);
+	return dial_of(connection)->end_ms - (int64_t)(connection->reactor->now_ns / 1000000);
 }
 
 static void try_next(struct connection *connection, int err)
 {
-	struct dial *dial = connection->dial;
+	struct dial *dial = dial_of(connection);
 	struct poller *poller = poller_of(connection);
 
 	while (dial->next < dial->count) {
@@ -87,16 +87,17 @@ static void time_is_up(struct deadline *deadline)
 static void found(void *argument, int count, const union address *addresses)
 {
 	struct connection *connection = argument;
+	struct dial *dial = dial_of(connection);
 
 	if (count > 0)
-		memcpy(connection->dial->addresses, addresses, (size_t)count * sizeof(*addresses));
-	connection->dial->found = count;
+		memcpy(dial->addresses, addresses, (size_t)count * sizeof(*addresses));
+	dial->found = count;
 	connection_ask(connection, ASK_FOUND);
 }
 
 void dial_start(struct connection *connection)
 {
-	struct dial *dial = connection->dial;
+	struct dial *dial = dial_of(connection);
 	struct poller *poller = poller_of(connection);
 
 	dial->connection = connection;
@@ -120,7 +121,7 @@ void dial_start(struct connection *connection)
 
 void dial_found(struct connection *connection)
 {
-	struct dial *dial = connection->dial;
+	struct dial *dial = dial_of(connection);
 	if (!dial)
 		return;
 	if (dial->found < 0) {

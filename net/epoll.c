@@ -132,7 +132,7 @@ static void epoll_write(struct poller *poller, struct socket *socket, const stru
 {
 	assert(!(socket->wants & WANTS_WRITE));
 	socket->pieces = pieces;
-	socket->piece_count = count;
+	socket->piece_count = (uint16_t)count;
 	submit(as_epoll(poller), socket, WANTS_WRITE);
 }
 

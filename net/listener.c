@@ -43,7 +43,6 @@ struct listener {
 	_Alignas(CACHE_LINE) uint32_t references; // the reactor's, each connection's, messages'
 	uint32_t is_full;                         // accepting waits for a connection to close
 	uint64_t connections;
-	struct command command;
 
 	// The actor's.
 	struct owned owned;
@@ -91,7 +90,7 @@ static void release(struct listener *listener)
 static void ask(struct listener *listener, uint32_t what)
 {
 	retain(listener);
-	if (!reactor_ask(listener->reactor, &listener->command, what))
+	if (!reactor_ask(listener->reactor, &listener->open.command, what))
 		release(listener);
 }
 
@@ -192,29 +191,11 @@ static void shut(struct listener *listener)
 	reactor_closed(listener->reactor, &listener->open);
 }
 
-static struct listener *of_open(struct open_socket *open)
-{
-	return (struct listener *)((char *)open - offsetof(struct listener, open));
-}
-
-static void abandon(struct open_socket *open)
-{
-	shut(of_open(open));
-}
-
-static void forget(struct open_socket *open)
-{
-	release(of_open(open));
-}
-
-static const struct open_socket_ops open_ops = {abandon, forget};
-
 static void listen_now(struct listener *listener)
 {
 	struct poller *poller = poller_of(listener);
 
 	listener->socket.events = &events;
-	listener->open.ops = &open_ops;
 	listener->accepts_again.passed = accept_again;
 	reactor_opened(listener->reactor, &listener->open);
 	int err = poller->ops->adopt(poller, &listener->socket);
@@ -232,8 +213,12 @@ static void listen_now(struct listener *listener)
 static void run(struct command *command, uint32_t asked)
 {
 	struct listener *listener =
-		(struct listener *)((char *)command - offsetof(struct listener, command));
+		(struct listener *)((char *)command - offsetof(struct listener, open.command));
 
+	if (asked & ASK_ABANDON) {
+		shut(listener);
+		return;
+	}
 	if (asked & ASK_LISTEN)
 		listen_now(listener);
 	if (asked & ASK_ACCEPT)
@@ -345,7 +330,7 @@ int noh_tcp_listen_with(noh_actor *ret_listener, const struct noh_listen *given)
 		.port = address_port(&address),
 		.gate.ops = &gate_ops,
 		.references = 1,
-		.command.run = run,
+		.open.command.run = run,
 		.owned.release = owner_ended,
 		.socket.descriptor = descriptor,
 	};

@@ -113,7 +113,7 @@ static void memory_write(struct poller *poller, struct socket *socket, const str
 	(void)poller;
 	assert(!(socket->wants & WANTS_WRITE));
 	socket->pieces = pieces;
-	socket->piece_count = count;
+	socket->piece_count = (uint16_t)count;
 	submit(socket, WANTS_WRITE);
 }
 

@@ -16,65 +16,79 @@ static void free_batch(struct batch *batch)
 	pool_give(pool_class_of(sizeof(*batch)), batch);
 }
 
-// Takes over the caller's reference.
-static void add_piece(struct outgoing *outgoing, noh_bytes bytes)
+static struct batch *new_batch(void)
 {
-	struct batch *last = outgoing->last;
+	struct batch *batch = pool_take(pool_class_of(sizeof(*batch)), sizeof(*batch));
+	batch->next = NULL;
+	batch->first = batch->count = 0;
+	return batch;
+}
 
-	if (!last || last->first + last->count == PIECES_A_BATCH) {
-		struct batch *batch = pool_take(pool_class_of(sizeof(*batch)), sizeof(*batch));
-		batch->next = NULL;
-		batch->first = batch->count = 0;
-		if (last)
-			last->next = batch;
-		else
-			outgoing->first = batch;
-		outgoing->last = last = batch;
+static struct batch *first_of(struct outgoing *outgoing)
+{
+	struct batch *first = outgoing->first;
+
+	if (!first) {
+		outgoing->first = first = new_batch();
+		first->last = first;
+		first->bytes = 0;
+		first->copies = NULL;
 	}
+	return first;
+}
+
+// Takes over the caller's reference.
+static void add_piece(struct batch *first, noh_bytes bytes)
+{
+	struct batch *last = first->last;
+
+	if (last->first + last->count == PIECES_A_BATCH)
+		last = first->last = last->next = new_batch();
 	last->pieces[last->first + last->count++] = bytes;
-	outgoing->bytes += bytes.size;
+	first->bytes += bytes.size;
 }
 
-static void drop_copies(struct outgoing *outgoing)
+static void drop_copies(struct batch *first)
 {
-	if (outgoing->copies)
-		buffer_release(outgoing->copies);
-	outgoing->copies = NULL;
+	if (first->copies)
+		buffer_release(first->copies);
+	first->copies = NULL;
 }
 
-static void add_copy(struct outgoing *outgoing, noh_bytes bytes)
+static void add_copy(struct batch *first, noh_bytes bytes)
 {
-	struct noh_buffer *copies = outgoing->copies;
+	struct noh_buffer *copies = first->copies;
 
 	if (!copies || buffer_room(copies) < bytes.size) {
-		drop_copies(outgoing);
-		copies = outgoing->copies = buffer_create(COPIES_BYTES);
+		drop_copies(first);
+		copies = first->copies = buffer_create(COPIES_BYTES);
 	}
 	uint8_t *at = buffer_data(copies);
 	memcpy(at, bytes.at, bytes.size);
 
 	// Often directly behind the last piece: then it is the same piece.
-	struct batch *last = outgoing->last;
-	if (last && last->count) {
+	struct batch *last = first->last;
+	if (last->count) {
 		noh_bytes *piece = &last->pieces[last->first + last->count - 1];
 		if (piece->owner == copies && piece->at + piece->size == at) {
 			copies->used += bytes.size;
 			piece->size += bytes.size;
-			outgoing->bytes += bytes.size;
+			first->bytes += bytes.size;
 			return;
 		}
 	}
-	add_piece(outgoing, buffer_take(copies, bytes.size));
+	add_piece(first, buffer_take(copies, bytes.size));
 }
 
 void outgoing_add(struct outgoing *outgoing, noh_bytes bytes)
 {
 	if (!bytes.size)
 		return;
+	struct batch *first = first_of(outgoing);
 	if (bytes.size <= COPIED_MOST)
-		add_copy(outgoing, bytes);
+		add_copy(first, bytes);
 	else
-		add_piece(outgoing, bytes_hold(bytes));
+		add_piece(first, bytes_hold(bytes));
 }
 
 uint32_t outgoing_pieces(const struct outgoing *outgoing, struct iovec *ret_pieces, uint32_t most)
@@ -92,9 +106,26 @@ uint32_t outgoing_pieces(const struct outgoing *outgoing, struct iovec *ret_piec
 	return count;
 }
 
+// The first one is used up. An idle connection holds nothing.
+static void drop_first(struct outgoing *outgoing)
+{
+	struct batch *first = outgoing->first, *next = first->next;
+
+	if (next) {
+		next->last = first->last;
+		next->bytes = first->bytes;
+		next->copies = first->copies;
+	} else {
+		drop_copies(first);
+	}
+	outgoing->first = next;
+	free_batch(first);
+}
+
 void outgoing_drop(struct outgoing *outgoing, size_t size)
 {
-	outgoing->bytes -= size;
+	if (size)
+		outgoing->first->bytes -= size;
 	while (size) {
 		struct batch *batch = outgoing->first;
 		noh_bytes *piece = &batch->pieces[batch->first];
@@ -107,20 +138,14 @@ void outgoing_drop(struct outgoing *outgoing, size_t size)
 		size -= piece->size;
 		bytes_release(*piece);
 		batch->first++;
-		if (--batch->count == 0) {
-			outgoing->first = batch->next;
-			if (!outgoing->first)
-				outgoing->last = NULL;
-			free_batch(batch);
-		}
+		if (--batch->count == 0)
+			drop_first(outgoing);
 	}
-	if (!outgoing->first)
-		drop_copies(outgoing); // an idle connection holds nothing
 }
 
 void outgoing_finish(struct outgoing *outgoing)
 {
-	outgoing_drop(outgoing, outgoing->bytes);
+	outgoing_drop(outgoing, outgoing_bytes(outgoing));
 }
 
 void outgoing_hand_over(struct outgoing *from, void **stack)
@@ -129,25 +154,26 @@ void outgoing_hand_over(struct outgoing *from, void **stack)
 	if (!first)
 		return;
 
-	drop_copies(from);
-	first->last = from->last;
+	drop_copies(first);
 	do
 		first->older = ck_pr_load_ptr(stack);
 	while (!swap_if(stack, first->older, first)); // pairs with outgoing_take_over()
 	*from = (struct outgoing){0};
 }
 
+// The chain may not be looked at as one that is handed over any more.
 static void append(struct outgoing *to, struct batch *chain)
 {
-	if (to->last)
-		to->last->next = chain;
-	else
+	struct batch *first = to->first;
+
+	chain->copies = NULL;
+	if (!first) {
 		to->first = chain;
-	to->last = chain->last;
-	for (; chain; chain = chain->next) {
-		for (uint32_t i = 0; i < chain->count; i++)
-			to->bytes += chain->pieces[chain->first + i].size;
+		return;
 	}
+	first->last->next = chain;
+	first->last = chain->last;
+	first->bytes += chain->bytes;
 }
 
 void outgoing_take_over(struct outgoing *to, void **stack)

@@ -15,17 +15,28 @@ enum { PIECES_A_BATCH = 9 };
 
 struct batch {
 	struct batch *next;
-	struct batch *last, *older; // of the first of a chain that is being handed over
+
+	// Of the first of a chain.
+	struct batch *last;
+	size_t bytes; // of the chain
+	union {
+		struct noh_buffer *copies; // has room for the next small ones; or NULL
+		struct batch *older;       // of one that is being handed over
+	};
+
 	uint32_t first, count;
 	noh_bytes pieces[PIECES_A_BATCH];
 };
 
-/* All zero is empty, and holds nothing. */
+/* All zero is empty, and holds nothing: each idle connection has one. */
 struct outgoing {
-	struct batch *first, *last;
-	size_t bytes;
-	struct noh_buffer *copies; // has room for the next small ones
+	struct batch *first;
 };
+
+static inline size_t outgoing_bytes(const struct outgoing *outgoing)
+{
+	return outgoing->first ? outgoing->first->bytes : 0;
+}
 
 /* Retains the slice, or copies it if it is small or nobody owns it. */
 void outgoing_add(struct outgoing *outgoing, noh_bytes bytes);

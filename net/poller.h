@@ -39,10 +39,10 @@ struct socket {
 
 	struct socket *ready_next, **ready_link; // in the poller's list of those to visit
 	const struct iovec *pieces;              // of the write under way
-	uint32_t piece_count;
-	uint32_t read_size; // the space that the next read gets
-	uint8_t wants;      // WANTS_ bits
-	uint8_t has;        // the back end's own: what it has been told since
+	uint32_t read_size;                      // the space that the next read gets
+	uint16_t piece_count;
+	uint8_t wants; // WANTS_ bits
+	uint8_t has;   // the back end's own: what it has been told since
 };
 
 /* What happened to a socket. An `err` is 0 or a negative errno. */

@@ -133,7 +133,7 @@ static void forget_done(struct net_reactor *reactor)
 	while (reactor->done) {
 		struct open_socket *open = reactor->done;
 		reactor->done = open->next;
-		open->ops->forget(open);
+		open->command.run(&open->command, ASK_FORGET);
 	}
 }
 
@@ -247,7 +247,7 @@ static void say_last_words(struct net_reactor *reactor)
 		 poller->ops->is_ready(poller));
 
 	while (reactor->open)
-		reactor->open->ops->abandon(reactor->open);
+		reactor->open->command.run(&reactor->open->command, ASK_ABANDON);
 	run_commands(reactor);
 	forget_done(reactor);
 }

@@ -29,15 +29,16 @@ struct deadline {
 
 // A socket of this reactor's. Embedded in what it belongs to.
 struct open_socket {
+	struct command command;
 	struct open_socket *next, **link;
-	const struct open_socket_ops *ops;
 };
 
-struct open_socket_ops {
-	/* Holder, when the reactor ends: closes at once, whatever has not been sent yet. */
-	void (*abandon)(struct open_socket *open);
-	/* Holder. It is closed, and nobody is being told anything: the reactor knows it no more. */
-	void (*forget)(struct open_socket *open);
+// What the reactor itself asks of a socket by its command, without counting it as under way.
+enum {
+	// The reactor ends: close at once, whatever has not been sent yet.
+	ASK_ABANDON = 1 << 29,
+	// It is closed, and nobody is being told anything: the reactor knows it no more.
+	ASK_FORGET = 1 << 30,
 };
 
 struct net_reactor {

@@ -105,48 +105,64 @@ static noh_bytes take(struct stream *stream, size_t size)
 
 static struct stream *stream_of(struct connection *connection)
 {
-	if (!connection->stream)
-		connection->stream = must_allocate_zeroed(sizeof(*connection->stream));
-	return connection->stream;
+	struct connection_rare *rare = connection_need_rare(connection);
+	if (!rare->stream)
+		rare->stream = must_allocate_zeroed(sizeof(*rare->stream));
+	return rare->stream;
 }
 
-static bool is_through(const struct envelope *envelope, const struct gate *gate)
+static bool is_data_of(const struct envelope *envelope, const struct connection *connection)
 {
-	return post_kind(envelope) == POST_GATED && envelope->ask == (uint64_t)(uintptr_t)gate;
+	return post_kind(envelope) == POST_GATED &&
+	       envelope->ask == (uint64_t)(uintptr_t)&connection->data_gate;
 }
+
+// A message of a connection, of any: each begins with which.
+static bool is_any(const struct envelope *envelope, const struct noh_message_type *type)
+{
+	return post_kind(envelope) == POST_GATED && post_id(envelope) == noh_message_id(type);
+}
+
+static noh_conn named_by(const struct envelope *envelope)
+{
+	return *(const noh_conn *)(const void *)envelope->body;
+}
+
+static bool is_of(const struct envelope *envelope, const struct noh_message_type *type,
+		  const struct connection *connection)
+{
+	return is_any(envelope, type) && named_by(envelope).id == connection_id(connection);
+}
+
+_Static_assert(!offsetof(struct noh_tcp_opened, conn) && !offsetof(struct noh_tcp_drained, conn) &&
+		       !offsetof(struct noh_tcp_closed, conn),
+	       "named_by() finds it");
 
 static bool is_data_or_end(const struct envelope *envelope, const void *argument)
 {
 	const struct connection *connection = (const struct connection *)argument;
-	return is_through(envelope, &connection->data_gate) ||
-	       is_through(envelope, &connection->closed_gate);
+	return is_data_of(envelope, connection) ||
+	       is_of(envelope, &noh_tcp_closed_message, connection);
 }
 
 static bool is_room_or_end(const struct envelope *envelope, const void *argument)
 {
 	const struct connection *connection = (const struct connection *)argument;
-	return is_through(envelope, &connection->drained_gate) ||
-	       is_through(envelope, &connection->closed_gate);
+	return is_of(envelope, &noh_tcp_drained_message, connection) ||
+	       is_of(envelope, &noh_tcp_closed_message, connection);
 }
 
 static bool is_any_opened(const struct envelope *envelope, const void *unused)
 {
 	(void)unused;
-	return post_kind(envelope) == POST_GATED &&
-	       post_id(envelope) == noh_message_id(&noh_tcp_opened_message);
-}
-
-static noh_conn opened_by(const struct envelope *envelope)
-{
-	return ((const struct noh_tcp_opened *)(const void *)envelope->body)->conn;
+	return is_any(envelope, &noh_tcp_opened_message);
 }
 
 static bool is_opened_or_end(const struct envelope *envelope, const void *argument)
 {
 	const struct connection *connection = (const struct connection *)argument;
-	return is_through(envelope, &connection->closed_gate) ||
-	       (is_any_opened(envelope, NULL) &&
-		opened_by(envelope).id == connection_id(connection));
+	return is_of(envelope, &noh_tcp_closed_message, connection) ||
+	       is_of(envelope, &noh_tcp_opened_message, connection);
 }
 
 // The end does not close what a fiber reads in line: it may still write, and knows when to close.
@@ -154,9 +170,9 @@ static void note(struct connection *connection, struct envelope *envelope)
 {
 	struct stream *stream = stream_of(connection);
 
-	if (is_through(envelope, &connection->data_gate)) {
+	if (is_data_of(envelope, connection)) {
 		add(stream, ((const struct noh_tcp_data *)(const void *)envelope->body)->bytes);
-	} else if (is_through(envelope, &connection->closed_gate)) {
+	} else if (is_any(envelope, &noh_tcp_closed_message)) {
 		stream->has_ended = true;
 		stream->err =
 			(int)((const struct noh_tcp_closed *)(const void *)envelope->body)->err;
@@ -222,7 +238,7 @@ int noh_tcp_read(noh_conn conn, size_t least, size_t most, int64_t within_ms, no
 		return -EINVAL;
 	if (!fill(connection, least ? least : 1, within_ms, end_of(within_ms)))
 		return -ETIMEDOUT;
-	return lend(connection->stream, most ? most : SIZE_MAX, ret_bytes);
+	return lend(stream_of(connection), most ? most : SIZE_MAX, ret_bytes);
 }
 
 // How many bytes there are up to and with the first `end` behind the first `looked`; 0: none.
@@ -310,7 +326,7 @@ int noh_tcp_accept(int64_t within_ms, noh_conn *ret_conn)
 	struct envelope *envelope = fiber_await(within_ms, is_any_opened, NULL);
 	if (!envelope)
 		return -ETIMEDOUT;
-	*ret_conn = opened_by(envelope);
+	*ret_conn = named_by(envelope);
 	fiber_done_with(envelope);
 	return 0;
 }

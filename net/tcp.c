@@ -53,7 +53,7 @@ static bool i_am_a_fiber(void)
 
 static uint64_t unsent(const struct connection *connection)
 {
-	return connection->gathered.bytes + ck_pr_load_64(&connection->unsent);
+	return outgoing_bytes(&connection->gathered) + ck_pr_load_64(&connection->unsent);
 }
 
 // Sends what the kernel takes now. False: the connection is broken.
@@ -63,7 +63,7 @@ static bool send_now(struct connection *connection)
 	struct poller *poller = connection->reactor->poller;
 	struct iovec pieces[PIECES_A_WRITE];
 
-	while (gathered->bytes) {
+	while (gathered->first) {
 		uint32_t count = outgoing_pieces(gathered, pieces, PIECES_A_WRITE);
 		size_t size = 0;
 		for (uint32_t i = 0; i < count; i++)
@@ -99,14 +99,14 @@ static void flush(struct connection *connection)
 
 	// What waits at the reactor goes first. (Pairs with wrote(), drop_unsent().)
 	bool may_send = connection->may_send && !load_acquire_64(&connection->unsent);
-	if (gathered->bytes && may_send && !send_now(connection)) {
+	if (gathered->first && may_send && !send_now(connection)) {
 		outgoing_finish(gathered);
 		connection_ask(connection, ASK_FAIL);
 	}
-	size_t rest = gathered->bytes;
+	size_t rest = outgoing_bytes(gathered);
 	if (rest) {
 		ck_pr_faa_64(&connection->unsent, rest);
-		outgoing_hand_over(gathered, &connection->rest);
+		outgoing_hand_over(gathered, &connection->handed);
 		connection_ask(connection, ASK_WRITE);
 	}
 	if (connection->above)
@@ -136,7 +136,7 @@ static uint64_t most_unsent(const struct connection *connection)
 
 static void flush_at_turn_end(struct connection *connection)
 {
-	if (connection->flush.listed)
+	if (is_at_turn_end(&connection->flush))
 		return;
 	connection_retain(connection);
 	at_turn_end(&connection->flush);
@@ -202,19 +202,26 @@ int noh_tcp_read_more(noh_conn conn, uint32_t credit)
 }
 
 // An old owner has not handled it: the next one will.
-static void give_back(struct connection *connection, noh_bytes bytes)
+static void give_back(struct connection_rare *rare, noh_bytes bytes)
 {
 	struct given_back *back = pool_take(pool_class_of(sizeof(*back)), sizeof(*back));
 
 	back->bytes = bytes_hold(bytes);
 	do
-		back->next = (struct given_back *)ck_pr_load_ptr(&connection->back);
-	while (!swap_if(&connection->back, back->next, back)); // pairs with take_back()
+		back->next = (struct given_back *)ck_pr_load_ptr(&rare->back);
+	while (!swap_if(&rare->back, back->next, back)); // pairs with take_back()
 }
 
-static void keep_unread(void *connection, noh_bytes bytes)
+static void give_back_if_given(struct connection *connection, noh_bytes bytes)
 {
-	give_back((struct connection *)connection, bytes);
+	struct connection_rare *rare = connection_rare(connection);
+	if (rare && rare->give_to)
+		give_back(rare, bytes);
+}
+
+static void keep_unread(void *rare, noh_bytes bytes)
+{
+	give_back((struct connection_rare *)rare, bytes);
 }
 
 int noh_tcp_give(noh_conn conn, noh_actor to)
@@ -225,14 +232,15 @@ int noh_tcp_give(noh_conn conn, noh_actor to)
 	if (to.id == noh_self().id)
 		return 0;
 
+	struct connection_rare *rare = connection_need_rare(connection);
 	flush(connection);
 	disown(&connection->owned);
-	stream_give_back(connection->stream, keep_unread, connection);
+	stream_give_back(rare->stream, keep_unread, rare);
 	connection->closed_in_hand = false;
-	connection->give_to = to.id;
+	rare->give_to = to.id;
 	store_release_64(&connection->owner, 0); // pairs with give_back()
 	// The next owner must not meet this turn's hook.
-	if (connection->flush.listed)
+	if (is_at_turn_end(&connection->flush))
 		connection->gives = true;
 	else
 		connection_ask(connection, ASK_GIVE);
@@ -304,9 +312,9 @@ noh_conn noh_tcp_connect_with(const struct noh_connect *given)
 
 	struct connection *connection =
 		connection_create(net_reactor_of(worker->reactor), noh_self().id, &options.options);
-	connection->dial = dial_create(options.host ? options.host : "localhost", options.port,
-				       options.within_ms > 0 ? options.within_ms : CONNECT_MS,
-				       &options.options);
+	connection_need_rare(connection)->dial = dial_create(
+		options.host ? options.host : "localhost", options.port,
+		options.within_ms > 0 ? options.within_ms : CONNECT_MS, &options.options);
 	own(&connection->owned);
 	connection_ask(connection, ASK_CONNECT);
 	return (noh_conn){connection_id(connection)};
@@ -381,49 +389,51 @@ static void retire_data(struct gate *gate, const void *body)
 
 	if (connection->in_hand)
 		connection->in_hand--;
-	else if (!load_acquire_64(&connection->owner) && connection->give_to)
-		give_back(connection, data->bytes); // pairs with noh_tcp_give()
+	else if (!load_acquire_64(&connection->owner)) // pairs with noh_tcp_give()
+		give_back_if_given(connection, data->bytes);
 	retire(connection);
+}
+
+static struct connection *of_notice(const struct gate *gate)
+{
+	return ((const struct notice *)gate)->connection;
+}
+
+static void notice_done(struct gate *gate)
+{
+	struct connection *connection = of_notice(gate);
+	pool_give(pool_class_of(sizeof(struct notice)), gate);
+	connection_release(connection);
 }
 
 static bool admit_ended(struct gate *gate, const void *body)
 {
-	struct connection *connection =
-		(struct connection *)((char *)gate - offsetof(struct connection, ended_gate));
 	(void)body;
-
-	return is_mine(connection);
+	return is_mine(of_notice(gate));
 }
 
 static void retire_ended(struct gate *gate, const void *body)
 {
 	(void)body;
-	connection_release(
-		(struct connection *)((char *)gate - offsetof(struct connection, ended_gate)));
+	notice_done(gate);
 }
 
 static bool admit_drained(struct gate *gate, const void *body)
 {
-	struct connection *connection =
-		(struct connection *)((char *)gate - offsetof(struct connection, drained_gate));
 	(void)body;
-	return is_mine(connection) && (i_am_a_fiber() || i_accept(&noh_tcp_drained_message));
+	return is_mine(of_notice(gate)) && (i_am_a_fiber() || i_accept(&noh_tcp_drained_message));
 }
 
 static void retire_drained(struct gate *gate, const void *body)
 {
-	struct connection *connection =
-		(struct connection *)((char *)gate - offsetof(struct connection, drained_gate));
 	(void)body;
-
-	ck_pr_store_32(&connection->drained_out, 0);
-	connection_release(connection);
+	ck_pr_store_8(&of_notice(gate)->drained_out, 0);
+	notice_done(gate);
 }
 
 static bool admit_closed(struct gate *gate, const void *body)
 {
-	struct connection *connection =
-		(struct connection *)((char *)gate - offsetof(struct connection, closed_gate));
+	struct connection *connection = of_notice(gate);
 	(void)body;
 
 	if (!is_mine(connection))
@@ -435,13 +445,12 @@ static bool admit_closed(struct gate *gate, const void *body)
 // It was the last message: what the owner wrote before still goes out, then the descriptor closes.
 static void retire_closed(struct gate *gate, const void *body)
 {
-	struct connection *connection =
-		(struct connection *)((char *)gate - offsetof(struct connection, closed_gate));
+	struct connection *connection = of_notice(gate);
 	(void)body;
 
 	if (is_mine(connection) && connection->closed_in_hand)
 		close_as(connection, ASK_CLOSE);
-	connection_release(connection);
+	notice_done(gate);
 }
 
 const struct gate_ops opened_gate_ops = {admit_opened, retire_opened};

@@ -61,10 +61,14 @@ bool deliver(uint64_t to, uint64_t from, const struct noh_message_type *type, co
 /* Something to be done when the turn that runs now ends, before its actor can run elsewhere: flush
  * a connection. */
 struct turn_end {
-	struct turn_end *next;
-	bool listed;
+	struct turn_end *next; // NULL: in no list
 	void (*run)(struct turn_end *hook);
 };
+
+static inline bool is_at_turn_end(const struct turn_end *hook)
+{
+	return hook->next != NULL;
+}
 
 /* Handlers and fibers only. Listed twice, it runs once. */
 void at_turn_end(struct turn_end *hook);

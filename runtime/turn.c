@@ -456,13 +456,14 @@ static __attribute__((noinline)) struct envelope *saved_or_queued(struct worker 
 	return mailbox_take(&slot->in, &slot->out);
 }
 
+static struct turn_end nothing_more; // ends the lists, so that the last one has a next one, too
+
 void at_turn_end(struct turn_end *hook)
 {
 	struct worker *worker = worker_of_call("at_turn_end");
-	if (hook->listed)
+	if (is_at_turn_end(hook))
 		return;
-	hook->listed = true;
-	hook->next = worker->turn_ends;
+	hook->next = worker->turn_ends ? worker->turn_ends : &nothing_more;
 	worker->turn_ends = hook;
 }
 
@@ -470,8 +471,8 @@ static inline void run_turn_ends(struct worker *worker)
 {
 	while (__builtin_expect(worker->turn_ends != NULL, 0)) {
 		struct turn_end *hook = worker->turn_ends;
-		worker->turn_ends = hook->next;
-		hook->listed = false;
+		worker->turn_ends = hook->next == &nothing_more ? NULL : hook->next;
+		hook->next = NULL;
 		hook->run(hook);
 	}
 }
