@@ -38,44 +38,7 @@ void connection_ask(struct connection *connection, uint32_t what)
 		connection_release(connection); // the command under way has one
 }
 
-// ---- messages
-
-// 0: closed or given away; the command is on its way.
-static uint64_t owner_of(const struct connection *connection)
-{
-	return ck_pr_load_64(&connection->owner);
-}
-
-static void tell(struct connection *connection, uint64_t owner, const struct noh_message_type *type,
-		 const void *body, const struct gate_ops *gate_ops)
-{
-	if (!owner)
-		return; // a next owner is told anew
-	struct notice *notice = pool_take(pool_class_of(sizeof(*notice)), sizeof(*notice));
-	*notice = (struct notice){{gate_ops}, connection};
-	connection_retain(connection);
-	deliver(owner, 0, type, body, &notice->gate);
-}
-
-static void tell_opened(struct connection *connection)
-{
-	char text[ADDRESS_TEXT] = "";
-	union address peer;
-	struct noh_tcp_opened opened = {.conn = {connection_id(connection)}, .peer = text};
-
-	if (!ops_of(connection)
-		     ->address(connection->reactor->poller, connection->socket.descriptor, true,
-			       &peer))
-		address_print(&peer, text);
-
-	uint64_t owner = owner_of(connection);
-	if (!owner)
-		return; // closed or given away; a next owner is told anew
-	struct opening *opening = pool_take(pool_class_of(sizeof(*opening)), sizeof(*opening));
-	*opening = (struct opening){{&opened_gate_ops}, connection, .owner = owner};
-	connection_retain(connection);
-	deliver(owner, 0, &noh_tcp_opened_message, &opened, &opening->gate);
-}
+// ---- data
 
 static void tell_data(struct connection *connection, uint64_t owner, noh_bytes bytes)
 {
@@ -84,51 +47,6 @@ static void tell_data(struct connection *connection, uint64_t owner, noh_bytes b
 	connection->delivered++;
 	connection_retain(connection);
 	deliver(owner, 0, &noh_tcp_data_message, &data, &connection->data_gate);
-}
-
-static void tell_closed(struct connection *connection)
-{
-	struct noh_tcp_closed closed = {.conn = {connection_id(connection)},
-					.err = connection->err};
-
-	if (connection->flags & (TOLD_CLOSED | IS_GIVEN))
-		return;
-	connection->flags |= TOLD_CLOSED;
-	tell(connection, owner_of(connection), &noh_tcp_closed_message, &closed, &closed_gate_ops);
-}
-
-// A type does not change while its actor lives; if it is just ending, any answer will do.
-static bool owner_accepts(const struct connection *connection,
-			  const struct noh_message_type *message)
-{
-	struct slot *slot = slot_if_alive(owner_of(connection));
-	const struct noh_actor_type *type =
-		slot ? (const struct noh_actor_type *)ck_pr_load_ptr(&slot->type) : NULL;
-	return type && type->accepts && accepts(type, message);
-}
-
-static void tell_ended(struct connection *connection)
-{
-	struct noh_tcp_ended ended = {.conn = {connection_id(connection)}};
-
-	if (connection->flags & (TOLD_ENDED | TOLD_CLOSED | IS_GIVEN))
-		return;
-	if (!owner_accepts(connection, &noh_tcp_ended_message)) {
-		tell_closed(connection);
-		return;
-	}
-	connection->flags |= TOLD_ENDED;
-	tell(connection, owner_of(connection), &noh_tcp_ended_message, &ended, &ended_gate_ops);
-}
-
-void connection_tell_drained(struct connection *connection)
-{
-	struct noh_tcp_drained drained = {.conn = {connection_id(connection)}};
-
-	// A fiber may never ask for them: one is enough.
-	uint64_t owner = owner_of(connection);
-	if (owner && swap_if_8(&connection->drained_out, 0, 1))
-		tell(connection, owner, &noh_tcp_drained_message, &drained, &drained_gate_ops);
 }
 
 // ---- closing
@@ -246,7 +164,7 @@ void connection_failed(struct connection *connection, int err)
 	else if (connection->flags & TOLD_CLOSED)
 		connection_tell_drained(connection);
 	else
-		tell_closed(connection);
+		connection_tell_closed(connection);
 }
 
 // ---- reading
@@ -278,7 +196,7 @@ static bool may_read_on(struct connection *connection)
 	if (connection->flags & IS_CLOSING)
 		return true; // what comes is read away
 	if (connection->flags & (HAS_ENDED | HAS_FAILED | IS_ABOVE | IS_GIVEN) ||
-	    !owner_of(connection))
+	    !connection_owner(connection))
 		return false;
 	if (has_credit(connection))
 		return true;
@@ -313,9 +231,9 @@ static void reading_ended(struct connection *connection, int err)
 	connection->flags |= HAS_ENDED;
 	if (connection->flags & IS_CLOSING)
 		return;
-	tell_ended(connection);
+	connection_tell_ended(connection);
 	if (connection->flags & ENDED_WRITING)
-		tell_closed(connection);
+		connection_tell_closed(connection);
 }
 
 // Nobody owns it: it is being given, or will be closed.
@@ -340,7 +258,7 @@ static bool was_read(struct socket *socket, int err, noh_bytes bytes)
 	}
 	if (connection->flags & IS_CLOSING)
 		return true;
-	uint64_t owner = connection->flags & IS_GIVEN ? 0 : owner_of(connection);
+	uint64_t owner = connection->flags & IS_GIVEN ? 0 : connection_owner(connection);
 	if (owner)
 		tell_data(connection, owner, bytes);
 	else
@@ -359,7 +277,7 @@ static void shut_down(struct connection *connection)
 	connection->flags |= ENDED_WRITING;
 	ops_of(connection)->shutdown(connection->reactor->poller, &connection->socket);
 	if (connection->flags & HAS_ENDED && !(connection->flags & IS_CLOSING))
-		tell_closed(connection); // both sides have said all
+		connection_tell_closed(connection); // both sides have said all
 }
 
 static void all_is_sent(struct connection *connection)
@@ -431,7 +349,7 @@ static const struct socket_events events = {
 void connection_connected(struct connection *connection)
 {
 	connection->flags |= IS_OPEN;
-	tell_opened(connection);
+	connection_tell_opened(connection);
 	write_on(connection);
 	read_on(connection);
 }
@@ -494,7 +412,7 @@ static void go_to_new_owner(struct connection *connection)
 	connection->flags &= ~(uint32_t)(IS_GIVEN | TOLD_ENDED | TOLD_CLOSED);
 	rare->give_to = 0;
 	store_release_64(&connection->owner, owner); // pairs with tcp.c: is_mine()
-	tell_opened(connection);
+	connection_tell_opened(connection);
 	for (const struct given_back *one = back; one; one = one->next) {
 		if (connection->credit == NOH_CREDIT_BY_HAND)
 			ck_pr_inc_32(&connection->granted); // it was paid for already
@@ -506,11 +424,11 @@ static void go_to_new_owner(struct connection *connection)
 	drop_late(rare);
 
 	if (connection->flags & HAS_FAILED)
-		tell_closed(connection);
+		connection_tell_closed(connection);
 	else if (connection->flags & HAS_ENDED)
-		tell_ended(connection);
+		connection_tell_ended(connection);
 	if (connection->flags & HAS_ENDED && connection->flags & ENDED_WRITING)
-		tell_closed(connection);
+		connection_tell_closed(connection);
 	read_on(connection);
 }
 

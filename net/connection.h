@@ -167,9 +167,6 @@ static inline uint64_t connection_id(const struct connection *connection)
 	return (uint64_t)connection->generation << 32 | (connection->index + 1);
 }
 
-/* The holder, or whoever runs the owner: noh_tcp_drained, if that is not under way yet. */
-void connection_tell_drained(struct connection *connection);
-
 /* Whoever runs the owner. The connection, if it is this actor's. */
 struct connection *connection_mine(noh_conn conn);
 
@@ -215,6 +212,19 @@ extern const struct gate_ops opened_gate_ops, data_gate_ops, ended_gate_ops, dra
 	closed_gate_ops;
 void connection_owner_ended(struct owned *owned);
 void connection_flush(struct turn_end *hook);
+
+/* Holder. The handle; 0: closed or given away, and the command is on its way. */
+static inline uint64_t connection_owner(const struct connection *connection)
+{
+	return ck_pr_load_64(&connection->owner);
+}
+
+/* Holder: what the owner is told, each once, if there is one. notices.c */
+void connection_tell_opened(struct connection *connection);
+void connection_tell_ended(struct connection *connection);
+void connection_tell_closed(struct connection *connection);
+/* The holder, or whoever runs the owner: noh_tcp_drained, if that is not under way yet. */
+void connection_tell_drained(struct connection *connection);
 
 /* Holder: the commands. connection.c */
 void connection_run(struct command *command, uint32_t asked);
