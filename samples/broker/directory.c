@@ -10,10 +10,10 @@
 #include "broker/messages.h"
 #include "broker/session.h"
 
+/* Small: there is one for each idle client. */
 struct client {
-	struct table_entry by_id; // first, see client_of()
-	struct table_entry by_session;
-	noh_actor session;
+	struct table_entry by_id;      // first, see client_of()
+	struct table_entry by_session; // whose hash says which session it is
 	uint32_t attachments;
 	uint16_t size;
 	bool is_kept;
@@ -42,21 +42,27 @@ static struct client *find_by_id(const struct directory *self, struct span id)
 	return NULL;
 }
 
-static uint64_t hash_session(const struct directory *self, noh_actor session)
+/* Handles are not chosen by peers, so their hash needs no key. No two have the same, and the handle
+ * is had back from it. */
+static uint64_t hash_session(noh_actor session)
 {
-	return hash_number(&self->broker->key, session.id);
+	uint64_t mixed = session.id * 0x9e3779b97f4a7c15u;
+
+	return mixed ^ mixed >> 32;
+}
+
+static noh_actor session_of(const struct client *client)
+{
+	uint64_t hash = client->by_session.hash;
+
+	return (noh_actor){(hash ^ hash >> 32) * 0xf1de83e19937733du}; // the inverse of the other
 }
 
 static struct client *find_by_session(const struct directory *self, noh_actor session)
 {
-	struct table_entry *entry = table_first(&self->by_session, hash_session(self, session));
+	struct table_entry *entry = table_first(&self->by_session, hash_session(session));
 
-	for (; entry; entry = table_next(entry)) {
-		struct client *client = client_by_session(entry);
-		if (noh_same(client->session, session))
-			return client;
-	}
-	return NULL;
+	return entry ? client_by_session(entry) : NULL;
 }
 
 static void forget_client(struct directory *self, struct client *client)
@@ -70,16 +76,16 @@ static void forget_client(struct directory *self, struct client *client)
 
 static void end_session(struct directory *self, struct client *client)
 {
-	noh_send(client->session, conclude);
+	noh_send(session_of(client), conclude);
 	forget_client(self, client);
 }
 
 static struct client *add_client(struct directory *self, struct span id, bool is_kept)
 {
 	struct client *client = resized(NULL, 1, sizeof(*client) + id.size);
+	noh_actor session = noh_spawn(session, .broker = self->broker, .is_kept = is_kept);
 
 	*client = (struct client){
-		.session = noh_spawn(session, .broker = self->broker, .is_kept = is_kept),
 		.size = (uint16_t)id.size,
 		.is_kept = is_kept,
 	};
@@ -87,7 +93,7 @@ static struct client *add_client(struct directory *self, struct span id, bool is
 		memcpy(client->id, id.at, id.size);
 		table_add(&self->by_id, &client->by_id, hash_text(&self->broker->key, id));
 	}
-	table_add(&self->by_session, &client->by_session, hash_session(self, client->session));
+	table_add(&self->by_session, &client->by_session, hash_session(session));
 	self->kept += is_kept;
 	return client;
 }
@@ -108,7 +114,7 @@ static void on_arrived(struct directory *self, const struct arrived *msg)
 	}
 	if (!client)
 		client = add_client(self, id, !msg->clean);
-	noh_send(client->session, attach, .connection = noh_sender(),
+	noh_send(session_of(client), attach, .connection = noh_sender(),
 		 .attachments = ++client->attachments);
 }
 
