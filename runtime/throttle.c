@@ -3,20 +3,37 @@
 
 enum {
 	LEAST_US = 2,
-	STEPS = 8,        // doublings: to about 0.5 ms
-	FORGET_US = 4000, // after which they begin anew
+	STEPS = 8, // doublings: to about 0.5 ms
+	LOOK_AGAIN_US = 500,
+	FORGET_US = 4000,      // after which they begin anew
+	TIMES_AS_LONG = 3,     // as a handler that sends more than a turn may
+	MOST_US_A_MESSAGE = 2, // but its time may have gone elsewhere
 };
+
+// What its last handler has sent beyond the budget of a turn, the receiver must get to first:
+// thousands a turn would outrun it, however often their sender is held back.
+static uint32_t extra_us(const struct worker *worker, uint64_t *now_ns)
+{
+	int32_t over_budget = worker->turn_until - worker->credit;
+	if (over_budget <= 0)
+		return 0;
+	*now_ns = runtime_now_ns(worker->runtime); // the last look is long ago
+	uint64_t us = (*now_ns - worker->now_ns) * TIMES_AS_LONG / 1000;
+	uint64_t most = (uint64_t)over_budget * MOST_US_A_MESSAGE;
+	return (uint32_t)(us < most ? us : most);
+}
 
 void throttle_add(struct worker *worker, struct slot *slot)
 {
 	// Served when nothing else is, when the receiver has caught up, or when the time is over.
 	// The time doubles while the receiver stays overloaded.
-	uint32_t now_us = (uint32_t)(worker->now_ns / 1000);
+	uint64_t now_ns = worker->now_ns;
+	uint32_t extra = extra_us(worker, &now_ns), now_us = (uint32_t)(now_ns / 1000);
 	if (now_us - slot->resume_us > FORGET_US)
 		slot->throttle_step = 0; // that was another time
 	uint32_t step = slot->throttle_step < STEPS ? slot->throttle_step++ : STEPS;
 	slot->throttled_by = slot_index(worker->throttled_by);
-	slot->resume_us = now_us + (LEAST_US << step);
+	slot->resume_us = now_us + (LEAST_US << step) + extra;
 	slot_list_push(&worker->throttled, slot);
 }
 
@@ -39,5 +56,7 @@ uint64_t throttle_until(struct worker *worker)
 		return UINT64_MAX;
 	int32_t us =
 		(int32_t)(worker->throttled.first->resume_us - (uint32_t)(worker->now_ns / 1000));
+	if (us > LOOK_AGAIN_US) // the receiver may have caught up by then
+		us = LOOK_AGAIN_US;
 	return us > 0 ? worker->now_ns + (uint64_t)us * 1000 : worker->now_ns;
 }

@@ -181,7 +181,7 @@ Test(fairness, who_spawns_many_runs_after_them)
 
 // ---- an actor that answers one who sends more than it can answer
 
-enum { ASKED_AT_ONCE = 100, ASKED_IN_ALL = 300000, BEHIND_MOST = 50000 };
+enum { UNDER_WAY = 20000, ASKED_IN_ALL = 1000000, BEHIND_MOST = 200000 };
 
 NOH_MESSAGE(ask_some);
 NOH_MESSAGE(question);
@@ -201,14 +201,14 @@ static void on_question(struct answerer *self, const struct question *msg)
 NOH_ACTOR(answerer, (question, on_question));
 
 struct asker {
-	uint32_t asked, answered, most_behind;
+	uint32_t at_once, asked, answered, most_behind;
 	noh_actor answerer, root;
 };
 
 static void on_ask_some(struct asker *self, const struct ask_some *msg)
 {
 	(void)msg;
-	for (int i = 0; i < ASKED_AT_ONCE; i++, self->asked++)
+	for (uint32_t i = 0; i < self->at_once; i++, self->asked++)
 		noh_send(self->answerer, question);
 	if (self->asked - self->answered > self->most_behind)
 		self->most_behind = self->asked - self->answered;
@@ -226,16 +226,21 @@ static void on_answer(struct asker *self, const struct answer *msg)
 
 NOH_ACTOR(asker, (ask_some, on_ask_some), (answer, on_answer));
 
-static int ask_many(void *unused)
+static int ask_many(void *at_once)
 {
-	(void)unused;
-	noh_actor asker = noh_spawn(asker, .answerer = noh_spawn(answerer), .root = noh_self());
-	for (int i = 0; i < 16; i++) // so that its turns end with mail left
+	noh_actor asker = noh_spawn(asker, .at_once = *(uint32_t *)at_once,
+				    .answerer = noh_spawn(answerer), .root = noh_self());
+	for (uint32_t i = 0; i < UNDER_WAY; i += *(uint32_t *)at_once) // turns end with mail left
 		noh_send(asker, ask_some);
 	return noh_as(noh_receive(-1, number), number)->value < BEHIND_MOST ? 0 : 4;
 }
 
 Test(fairness, who_answers_is_not_held_back_by_answers_that_wait)
 {
-	cr_expect_eq(noh_run(ask_many, NULL, .workers = 1), 0);
+	cr_expect_eq(noh_run(ask_many, &(uint32_t){100}, .workers = 1), 0);
+}
+
+Test(fairness, who_sends_thousands_at_once_leaves_the_receiver_time_for_them)
+{
+	cr_expect_eq(noh_run(ask_many, &(uint32_t){10000}, .workers = 1), 0);
 }
