@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FEWEST_BUCKETS = 8 };
+enum { FEWEST_BUCKETS = 8, ENTRIES_A_BUCKET = 2 };
 
 /* SipHash-1-3: the cheapest function for which nobody who lacks the key is known to find
  * collisions. */
@@ -131,7 +131,7 @@ void table_add(struct table *table, struct table_entry *entry, uint64_t hash)
 {
 	struct table_entry **bucket;
 
-	if (table->count >= table->bucket_count)
+	if (table->count >= table->bucket_count * ENTRIES_A_BUCKET)
 		resize(table, table->count ? table->bucket_count * 2 : FEWEST_BUCKETS);
 	bucket = bucket_of(table, hash);
 	entry->hash = hash;
