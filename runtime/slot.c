@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+
+#include "runtime/growing.h"
 
 enum {
-	GROW_BY = 8192,    // slots made usable at once: 1 MiB
 	CACHE_BATCH = 128, // slots that move between a cache and the table at once
 	CACHE_MOST = 2 * CACHE_BATCH,
 };
@@ -22,32 +22,31 @@ static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 // Guarded by table_lock:
 static uint32_t table_free;      // a list through `elder`; 0 ends it
 static uint32_t table_fresh = 1; // from here on they have never been used
-static uint32_t table_usable;    // from here on they have no memory
+static struct growing table;
 
 static void reserve_table(void)
 {
-	// Addresses only: no memory, and PROT_NONE counts against no limit of memory.
-	slot_table = (struct slot *)mmap(NULL, (size_t)SLOT_LIMIT * sizeof(struct slot), PROT_NONE,
-					 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (slot_table == MAP_FAILED) {
-		fprintf(stderr, "noh: cannot reserve addresses for actors: %s\n", strerror(errno));
+	int err = growing_reserve(&table, (size_t)SLOT_LIMIT * sizeof(struct slot));
+	if (err) {
+		fprintf(stderr, "noh: cannot reserve addresses for actors: %s\n", strerror(-err));
 		abort();
 	}
+	slot_table = (struct slot *)(void *)table.at;
 }
 
 // With the table's lock held. False when the table is full.
 static bool grow(void)
 {
-	if (table_usable >= SLOT_LIMIT)
+	if (table.usable == table.bytes)
 		return false;
-	if (mprotect(&slot_table[table_usable], GROW_BY * sizeof(struct slot),
-		     PROT_READ | PROT_WRITE)) {
-		fprintf(stderr, "noh: out of memory for actors: %s\n", strerror(errno));
+	bool is_first = !table.usable;
+	int err = growing_grow(&table);
+	if (err) {
+		fprintf(stderr, "noh: out of memory for actors: %s\n", strerror(-err));
 		abort();
 	}
-	if (!table_usable)
+	if (is_first)
 		slot_table[0].generation = UINT32_MAX; // nobody's: its handle would be 0
-	table_usable += GROW_BY;
 	return true;
 }
 
@@ -68,7 +67,7 @@ static void refill_depot(struct slot_depot *depot)
 		if (index) {
 			table_free = slot_table[index].elder;
 		} else {
-			if (table_fresh >= table_usable && !grow())
+			if (table_fresh >= table.usable / sizeof(struct slot) && !grow())
 				break;
 			index = table_fresh++;
 			make_fresh(&slot_table[index]);

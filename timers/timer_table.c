@@ -4,12 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "runtime/growing.h"
 #include "timers/timer.h"
 
 enum {
-	GROW_BY = 8192,    // timers made usable at once: 1 MiB
 	CACHE_BATCH = 128, // timers that move between a keeper and the table at once
 	CACHE_MOST = 4 * CACHE_BATCH,
 };
@@ -20,6 +19,7 @@ uint32_t timer_table_end;
 static pthread_once_t table_once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct timer *table_free; // guarded by table_lock
+static struct growing table;     // likewise
 static uint32_t table_fresh = 1; // timers from here to the end have never been used
 
 static _Noreturn void give_up(const char *why)
@@ -30,25 +30,23 @@ static _Noreturn void give_up(const char *why)
 
 static void reserve_table(void)
 {
-	// Addresses only: no memory, and PROT_NONE counts against no limit of memory.
-	timer_table =
-		(struct timer *)mmap(NULL, (size_t)TIMER_LIMIT * sizeof(struct timer), PROT_NONE,
-				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (timer_table == MAP_FAILED)
-		give_up(strerror(errno));
+	int err = growing_reserve(&table, (size_t)TIMER_LIMIT * sizeof(struct timer));
+	if (err)
+		give_up(strerror(-err));
+	timer_table = (struct timer *)(void *)table.at;
 }
 
 // With the table's lock held.
 static struct timer *take_fresh(void)
 {
 	if (table_fresh >= timer_table_end) {
-		if (timer_table_end >= TIMER_LIMIT)
+		if (table.usable == table.bytes)
 			give_up("67 million of them are in use");
-		if (mprotect(&timer_table[timer_table_end], GROW_BY * sizeof(struct timer),
-			     PROT_READ | PROT_WRITE))
-			give_up(strerror(errno));
+		int err = growing_grow(&table);
+		if (err)
+			give_up(strerror(-err));
 		// Pairs with timer_find(): an id that names a new timer was made after this.
-		store_release_32(&timer_table_end, timer_table_end + GROW_BY);
+		store_release_32(&timer_table_end, (uint32_t)(table.usable / sizeof(struct timer)));
 	}
 	struct timer *timer = &timer_table[table_fresh];
 	timer->id = table_fresh++;
