@@ -21,6 +21,9 @@ set(test_environment
     "TSAN_OPTIONS=second_deadlock_stack=1:atexit_sleep_ms=50")
 
 function(set_test name timeout)
+  if(NOH_LONG)
+    set(timeout 1800)
+  endif()
   set_tests_properties(${name} PROPERTIES
     TIMEOUT ${timeout}
     ENVIRONMENT "${test_environment}"
@@ -59,6 +62,9 @@ file(GLOB_RECURSE behaviour_tests CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DI
 set(test_seconds 30)
 if(NOH_SANITIZE)
   set(test_seconds 120) # ten times slower, and beside other work
+endif()
+if(NOH_LONG)
+  set(test_seconds 900)
 endif()
 foreach(file IN LISTS behaviour_tests)
   # One thread races with nobody: what stays on it the thread sanitizer need not see.
