@@ -80,12 +80,29 @@ static void add_copy(struct batch *first, noh_bytes bytes)
 	add_piece(first, buffer_take(copies, bytes.size));
 }
 
+// The only piece, if it is small and shared. Most often it is sent at once, and nothing is copied;
+// but it should not wait for long, and those that follow are to be one piece with it.
+static void copy_lone(struct batch *first)
+{
+	noh_bytes *piece = &first->pieces[first->first], shared = *piece;
+
+	if (first->copies || first->count != 1 || first->next || shared.size > COPIED_MOST)
+		return;
+	first->copies = buffer_create(COPIES_BYTES);
+	memcpy(buffer_data(first->copies), shared.at, shared.size);
+	*piece = buffer_take(first->copies, shared.size);
+	bytes_release(shared);
+}
+
 void outgoing_add(struct outgoing *outgoing, noh_bytes bytes)
 {
 	if (!bytes.size)
 		return;
 	struct batch *first = first_of(outgoing);
-	if (bytes.size <= COPIED_MOST)
+	bool is_lone = !first->bytes;
+	if (!is_lone)
+		copy_lone(first);
+	if (bytes.size <= COPIED_MOST && !(is_lone && bytes.owner))
 		add_copy(first, bytes);
 	else
 		add_piece(first, bytes_hold(bytes));
@@ -154,6 +171,7 @@ void outgoing_hand_over(struct outgoing *from, void **stack)
 	if (!first)
 		return;
 
+	copy_lone(first);
 	drop_copies(first);
 	do
 		first->older = ck_pr_load_ptr(stack);

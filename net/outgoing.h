@@ -38,7 +38,7 @@ static inline size_t outgoing_bytes(const struct outgoing *outgoing)
 	return outgoing->first ? outgoing->first->bytes : 0;
 }
 
-/* Retains the slice, or copies it if it is small or nobody owns it. */
+/* Retains the slice, or copies it if nobody owns it, or if it is small and others wait too. */
 void outgoing_add(struct outgoing *outgoing, noh_bytes bytes);
 
 /* The first pieces, at most `most`; how many. They stay until outgoing_drop(). */

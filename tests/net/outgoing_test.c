@@ -67,6 +67,31 @@ Test(outgoing, shares_large_slices_and_copies_borrowed_ones)
 	bytes_release(large);
 }
 
+Test(outgoing, shares_a_small_slice_until_it_must_wait_or_another_comes)
+{
+	struct outgoing outgoing = {0};
+	struct iovec pieces[4];
+	void *stack = NULL;
+	noh_bytes small = bytes_copy("one ", 4);
+
+	outgoing_add(&outgoing, small);
+	cr_assert_eq(outgoing_pieces(&outgoing, pieces, 4), 1);
+	cr_expect_eq(pieces[0].iov_base, (void *)small.at);
+
+	outgoing_drop(&outgoing, 1);
+	outgoing_add(&outgoing, small);
+	cr_expect_eq(outgoing_pieces(&outgoing, pieces, 4), 1);
+	expect_drained(&outgoing, 3, "ne one ");
+
+	outgoing_add(&outgoing, small);
+	outgoing_hand_over(&outgoing, &stack);
+	outgoing_take_over(&outgoing, &stack);
+	cr_assert_eq(outgoing_pieces(&outgoing, pieces, 4), 1);
+	cr_expect_neq(pieces[0].iov_base, (void *)small.at);
+	expect_drained(&outgoing, 4, "one ");
+	bytes_release(small);
+}
+
 Test(outgoing, keeps_the_order_through_hand_overs)
 {
 	struct outgoing mine = {0}, yours = {0};
