@@ -136,6 +136,8 @@ int runtime_create(const struct noh_options *options, const struct seams *seams,
 	pthread_mutex_init(&runtime->inject.lock, NULL);
 	pthread_mutex_init(&runtime->locals_lock, NULL);
 	pthread_mutex_init(&runtime->watchdog_lock, NULL);
+	if (simulation)
+		slot_sort_free();
 	slot_depot_init(&runtime->slots);
 	stacks_init(&runtime->stacks);
 	overflow_watch(report_overflow);

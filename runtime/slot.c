@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mailbox/pool.h"
 #include "runtime/growing.h"
 
 enum {
@@ -154,6 +155,30 @@ void slot_depot_finish(struct slot_depot *depot)
 	}
 	pthread_mutex_unlock(&table_lock);
 	pthread_mutex_destroy(&depot->lock);
+}
+
+static int by_number(const void *one, const void *other)
+{
+	uint32_t a = *(const uint32_t *)one, b = *(const uint32_t *)other;
+	return (a > b) - (a < b);
+}
+
+void slot_sort_free(void)
+{
+	pthread_mutex_lock(&table_lock);
+	uint32_t *free_ones = must_allocate(table_fresh * sizeof(*free_ones));
+	size_t count = 0;
+	for (uint32_t index = table_free; index; index = slot_table[index].elder)
+		free_ones[count++] = index;
+	qsort(free_ones, count, sizeof(*free_ones), by_number);
+	table_free = 0;
+	while (count) {
+		uint32_t index = free_ones[--count];
+		slot_table[index].elder = table_free;
+		table_free = index;
+	}
+	free(free_ones);
+	pthread_mutex_unlock(&table_lock);
 }
 
 bool slot_advance(struct slot *slot)

@@ -234,6 +234,11 @@ void slot_give(struct slot_cache *cache, struct slot *slot);
 /* Gives the cache back to the depot. */
 void slot_flush(struct slot_cache *cache);
 
+/* Any thread. Puts the process's free slots in order, so that a runtime that begins now gives its
+ * actors handles that are in the same order each time, though not the same: who compares them gets
+ * the same answers in each replay. */
+void slot_sort_free(void);
+
 /* Owner only. Ends the handles of the tenant. False if the slot has no generation left: it must
  * never be given back. */
 bool slot_advance(struct slot *slot);

@@ -139,15 +139,22 @@ Test(simulation, of_one_seed_has_the_same_trace_in_every_process)
 
 // ---- places
 
-static uint64_t handles, numbers;
+static uint64_t handles, numbers, ranks;
 
 static int look_at_numbers(void *unused)
 {
 	(void)unused;
-	handles = numbers = 0;
+	handles = numbers = ranks = 0;
+	noh_actor former = noh_spawn(talker);
 	for (int i = 0; i < 100; i++) {
 		noh_actor who = i % 10 ? noh_spawn(talker) : noh_test_inbox();
 		handles = handles * 31 + who.id;
+		ranks = ranks * 31 + (who.id < former.id);
+		if (i % 7 == 0) {
+			noh_kill(former); // somebody will live in its place
+			noh_test_settle();
+		}
+		former = who;
 		numbers = numbers * 31 + noh_number(who);
 		noh_check(noh_number(who) == noh_number(who));
 	}
@@ -158,12 +165,13 @@ static int look_at_numbers(void *unused)
 Test(simulation, numbers_actors_alike_in_each_run_of_a_seed)
 {
 	cr_assert_eq(noh_simulate(1, look_at_numbers, NULL), 0);
-	uint64_t former_handles = handles, former_numbers = numbers;
+	uint64_t former_handles = handles, former_numbers = numbers, former_ranks = ranks;
 	cr_assert_eq(noh_simulate(1, do_something_else, NULL), 0);
 	cr_assert_eq(noh_simulate(1, look_at_numbers, NULL), 0);
 
 	cr_expect_neq(handles, former_handles);
 	cr_expect_eq(numbers, former_numbers);
+	cr_expect_eq(ranks, former_ranks);
 }
 
 // ---- delays
