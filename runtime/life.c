@@ -356,7 +356,7 @@ static void end_life(struct worker *worker, struct slot *slot, int why, int64_t 
 	if (worker->self == worker->runtime->root)
 		guardian_root_ends(worker->runtime);
 
-	// Should it fail from here on, turn_failed() goes on with the rest.
+	// Should it fail from here on, handle_failed() goes on with the rest.
 	worker->stopping = true;
 	if (__builtin_expect(slot->supervised, 0))
 		birth_and_crash(worker, slot, why);

@@ -190,9 +190,7 @@ void turn(struct worker *worker, struct slot *slot);
  * called again: in the end `failure` is what was the first. `first` keeps it meanwhile. */
 void failure_undo(struct scratch *scratch, char **first);
 
-/* Ends the actor whose handler failed. */
-void turn_failed(struct worker *worker);
-/* After a jump to `failed`: the same, and the rest of its turn. */
+/* After a jump to `failed`: ends the actor whose handler failed, and has the rest of its turn. */
 void turn_resume_after_failure(struct worker *worker);
 /* So many messages later than the last time: moves the averages. */
 void look_at_clock(struct worker *worker);

@@ -1,0 +1,65 @@
+/*
+ * One message: the usual one is handled here, where a turn's loop finds the code in line; all
+ * others go to handle.c.
+ */
+#ifndef NOH_RUNTIME_HANDLE_H
+#define NOH_RUNTIME_HANDLE_H
+
+#include "runtime/fibers.h"
+#include "runtime/message.h"
+
+/* All of these: whoever runs the slot. Any envelope, also one that is for a former tenant, or for
+ * the runtime itself. */
+void handle_other(struct worker *worker, struct slot *slot, struct envelope *envelope);
+
+/* The same in a simulation and for supervised actors, where it is noted what they handle. */
+void handle_noted(struct worker *worker, struct slot *slot, struct envelope *envelope);
+
+/* A handler has returned, and there is something left to do: it failed, did not understand, has
+ * ended its life or put the message off, or somebody waits for an answer. */
+void handle_done(struct worker *worker, struct slot *slot, struct envelope *envelope,
+		 enum noh_handled handled);
+
+/* A handler has failed and has been left: undoes what it was at, and ends the life. */
+void handle_failed(struct worker *worker);
+
+// What it holds, and whom it must answer, is nothing: a plain message is done with when its handler
+// has returned.
+static inline void handle_plain(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	struct noh_delivery *in = &worker->delivery;
+	in->id = envelope->type;
+	in->type = &message_info(envelope->type)->type;
+	in->body = envelope->body;
+
+	worker->hand = envelope;
+	worker->statistics.messages++;
+	enum noh_handled handled = slot->type->receive(slot->state, in);
+	if (__builtin_expect(handled != NOH_HANDLED || worker->unusual, 0))
+		handle_done(worker, slot, envelope, handled);
+	else
+		worker->hand = NULL;
+}
+
+// A user's message, for the tenant that lives here.
+static inline bool is_usual(const struct slot *slot, const struct envelope *envelope)
+{
+	return envelope->type < POST_MARKED &&
+	       is_32(&slot->generation, envelope_generation(envelope));
+}
+
+static inline void handle_one(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	bool usual = __builtin_expect(is_usual(slot, envelope), 1);
+	int how = slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED | SLOT_NOTED);
+	if (__builtin_expect(usual, 1) && __builtin_expect(how == SLOT_ALIVE, 1))
+		handle_plain(worker, slot, envelope);
+	else if (usual && how == (SLOT_ALIVE | SLOT_FIBER))
+		fiber_offer_message(worker, slot, envelope);
+	else if (__builtin_expect(how & SLOT_NOTED, 0))
+		handle_noted(worker, slot, envelope);
+	else
+		handle_other(worker, slot, envelope);
+}
+
+#endif
