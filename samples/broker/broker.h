@@ -36,12 +36,12 @@ struct broker {
 	uint32_t router_count;
 };
 
-/* The router of all messages of a topic. */
-static inline noh_actor router_of(const struct broker *broker, struct span topic)
+/* The number of the router of all messages of a topic. */
+static inline uint32_t router_of(const struct broker *broker, struct span topic)
 {
 	if (broker->router_count == 1)
-		return broker->routers[0];
-	return broker->routers[hash_text(&broker->key, topic) % broker->router_count];
+		return 0;
+	return (uint32_t)(hash_text(&broker->key, topic) % broker->router_count);
 }
 
 #endif

@@ -27,11 +27,11 @@ static void say_last_words(struct connection *self)
 }
 
 /* Who still has something to say to this connection: its session, until it has heard the last
- * words, and routers that were asked something. */
+ * words, and routers that were asked something, be it only how far they have come. */
 static void end_if_alone(struct connection *self)
 {
 	if (self->stage == CONNECTION_LEAVING && noh_same(self->session, NOH_NOBODY) &&
-	    !answers_count(&self->answers))
+	    !answers_count(&self->answers) && !ahead_is_marked(luggage_ahead(self->luggage)))
 		noh_end(0, NULL);
 }
 
@@ -125,6 +125,47 @@ static void on_drained(struct connection *self, const struct noh_tcp_drained *ms
 	confirm(self);
 }
 
+// ---- how much is read
+
+/* What routers have not caught up with waits here, and no more is read meanwhile. Else more is
+ * granted before all is used up, so that reading never rests. */
+static void read_on(struct connection *self)
+{
+	if (self->reads < AHEAD_READS / 2 || requests_wait(self))
+		return;
+	noh_tcp_read_more(self->conn, self->reads);
+	self->reads = 0;
+}
+
+static void on_data(struct connection *self, const struct noh_tcp_data *msg)
+{
+	self->reads++;
+	requests_take(self, msg->bytes);
+	read_on(self);
+}
+
+static void on_marked(struct connection *self, const struct marked *msg)
+{
+	struct ahead *ahead = self->luggage->ahead;
+
+	ahead_confirmed(ahead, (uint32_t)msg->router, msg->cost, msg->deliveries);
+	requests_go_on(self);
+	if (ahead->ends && !requests_wait(self))
+		connection_finish(self);
+	read_on(self);
+	end_if_alone(self);
+}
+
+/* What it has sent before is taken first. */
+static void on_closed(struct connection *self, const struct noh_tcp_closed *msg)
+{
+	(void)msg;
+	if (requests_wait(self))
+		self->luggage->ahead->ends = true;
+	else
+		connection_finish(self);
+}
+
 // ---- from CONNECT to the end
 
 static void on_opened(struct connection *self, const struct noh_tcp_opened *msg)
@@ -132,6 +173,7 @@ static void on_opened(struct connection *self, const struct noh_tcp_opened *msg)
 	self->conn = msg->conn;
 	self->reader.limits = &self->broker->limits.packet;
 	self->timer = noh_after(self->broker->limits.connect_ms, look);
+	noh_tcp_read_more(self->conn, AHEAD_READS);
 }
 
 static int64_t silence_ms(const struct connection *self)
@@ -152,6 +194,8 @@ static void on_look(struct connection *self, const struct look *msg)
 		connection_turn_away(self, "is not through with CONNECT in time");
 		return;
 	}
+	if (requests_wait(self))
+		self->heard_ms = noh_now_ms(); // it is not heard, which is not its fault
 	left_ms = self->heard_ms + silence_ms(self) - noh_now_ms();
 	if (left_ms > 0)
 		self->timer = noh_after(left_ms, look);
@@ -223,17 +267,6 @@ static void on_overflowed(struct connection *self, const struct overflowed *msg)
 		connection_turn_away(self, "takes too little of what it has subscribed to");
 }
 
-static void on_data(struct connection *self, const struct noh_tcp_data *msg)
-{
-	requests_take(self, msg->bytes);
-}
-
-static void on_closed(struct connection *self, const struct noh_tcp_closed *msg)
-{
-	(void)msg;
-	connection_finish(self);
-}
-
 /* However it ends: if it failed, its client and its session still hear of it. */
 static void on_stopping(struct connection *self, const struct noh_stopping *msg)
 {
@@ -245,7 +278,7 @@ static void on_stopping(struct connection *self, const struct noh_stopping *msg)
 }
 
 NOH_ACTOR(connection, (noh_tcp_data, on_data), (write, on_write), (write_pieces, on_write_pieces),
-	  (routed, on_routed), (noh_tcp_drained, on_drained), (noh_tcp_opened, on_opened),
-	  (noh_tcp_closed, on_closed), (look, on_look), (attached, on_attached),
-	  (unavailable, on_unavailable), (give_way, on_give_way), (dismissed, on_dismissed),
-	  (overflowed, on_overflowed), (noh_stopping, on_stopping));
+	  (routed, on_routed), (marked, on_marked), (noh_tcp_drained, on_drained),
+	  (noh_tcp_opened, on_opened), (noh_tcp_closed, on_closed), (look, on_look),
+	  (attached, on_attached), (unavailable, on_unavailable), (give_way, on_give_way),
+	  (dismissed, on_dismissed), (overflowed, on_overflowed), (noh_stopping, on_stopping));

@@ -34,6 +34,7 @@ struct connection {
 	uint32_t unconfirmed; // of the session's writes, in WRITE_COSTS
 	uint16_t keep_alive_seconds;
 	uint8_t stage;
+	uint8_t reads; // slices that came since more were granted
 };
 
 _Static_assert(sizeof(struct connection) <= 96, "ten thousand idle ones should cost little");

@@ -40,7 +40,7 @@ void luggage_publish_will(struct luggage *luggage, const struct broker *broker)
 {
 	if (!luggage || !luggage->will.size)
 		return;
-	noh_send(router_of(broker, publication_topic(luggage->will)), publish,
+	noh_send(broker->routers[router_of(broker, publication_topic(luggage->will))], publish,
 		 .body = luggage->will, .retain = luggage->will_retain, .qos = luggage->will_qos);
 	luggage_drop_will(luggage);
 }
@@ -78,6 +78,12 @@ noh_bytes luggage_take_held(struct luggage *luggage)
 	luggage->held = NULL;
 	luggage->held_size = 0;
 	return held;
+}
+
+bool luggage_add_ahead(struct luggage **luggage, const struct broker *broker, uint32_t router,
+		       size_t bytes)
+{
+	return ahead_add(&present(luggage)->ahead, broker->router_count, router, bytes);
 }
 
 void luggage_finish(struct luggage *luggage)

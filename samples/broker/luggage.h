@@ -5,6 +5,7 @@
 
 #include <noh/bytes.h>
 
+#include "broker/ahead.h"
 #include "broker/broker.h"
 #include "broker/ids.h"
 
@@ -15,6 +16,7 @@ struct luggage {
 	bool will_retain;
 	uint8_t *held; // of malloc()
 	size_t held_size;
+	struct ahead *ahead; // of the routers; NULL: it has published nothing yet
 };
 
 /* All are for handlers of the connection, whose memory it is; NULL is luggage in which there is
@@ -35,6 +37,16 @@ bool luggage_hold(struct luggage **luggage, const uint8_t *at, size_t size, size
 
 /* All that was held, as a slice that lives until the handler returns; empty if nothing was. */
 noh_bytes luggage_take_held(struct luggage *luggage);
+
+/* See ahead_add(). */
+bool luggage_add_ahead(struct luggage **luggage, const struct broker *broker, uint32_t router,
+		       size_t bytes);
+
+/* NULL if there is nothing. */
+static inline struct ahead *luggage_ahead(const struct luggage *luggage)
+{
+	return luggage ? luggage->ahead : NULL;
+}
 
 /* Frees what the actor's end does not free. */
 void luggage_finish(struct luggage *luggage);

@@ -35,7 +35,8 @@ static int serve(void *unused)
 	parts_start(&broker);
 	err = noh_tcp_listen(&listener, .address = "127.0.0.1", .port = options.port,
 			     .serve = &connection_actor, .state = &fresh,
-			     .options = {.unsent_limit = options.limits.unsent_bytes});
+			     .options = {.unsent_limit = options.limits.unsent_bytes,
+					 .credit = NOH_CREDIT_BY_HAND});
 	if (err) {
 		fprintf(stderr, "broker: cannot listen on 127.0.0.1:%u: %s\n", options.port,
 			strerror(-err));

@@ -38,6 +38,12 @@ NOH_MESSAGE(publish, (bytes, body), (flag, has_id), (flag, retain), (flag, repea
 /* Connection to router: see burst.h for the packets. */
 NOH_MESSAGE(publish_burst, (bytes, packets), (u64, count));
 
+/* Connection to router, which has this number, and back when all that it was sent before is routed
+ * (ahead.h): so that it need not confirm each message, and a client is not far ahead of it. With
+ * how many deliveries it made of late, for each message. */
+NOH_MESSAGE(mark, (u64, router), (u64, cost));
+NOH_MESSAGE(marked, (u64, router), (u64, cost), (u64, deliveries));
+
 /* Router to session: `qos` is the lower one of publisher and subscription. */
 NOH_MESSAGE(deliver, (bytes, body), (flag, has_id), (flag, retain), (u64, qos));
 NOH_MESSAGE(deliver_burst, (bytes, packets), (u64, count));

@@ -30,6 +30,23 @@ static void on_connect_packet(struct connection *self, const struct packet_conne
 		 .clean = connect->clean_session);
 }
 
+// ---- what goes to routers
+
+/* Counts what a router is sent. So it is after the send, and a mark comes behind it. */
+static void count_sent(struct connection *self, uint32_t router, size_t bytes)
+{
+	const struct broker *broker = self->broker;
+	uint32_t cost;
+
+	if (!luggage_add_ahead(&self->luggage, broker, router, bytes))
+		return;
+	for (uint32_t i = 0; i < broker->router_count; i++) {
+		cost = ahead_mark(self->luggage->ahead, i);
+		if (cost)
+			noh_send(broker->routers[i], mark, .router = i, .cost = cost);
+	}
+}
+
 // ---- PUBLISH
 
 /* The body of a packet as a slice, lent until the handler returns. */
@@ -54,9 +71,10 @@ static void on_publish_packet(struct connection *self, const struct packet *pack
 	}
 	if (what->qos)
 		ticket = answers_owe(&self->answers, &answer);
-	noh_send(router_of(self->broker, what->topic), publish, .body = body,
-		 .has_id = what->qos > 0, .retain = what->retain, .repeated = repeated,
-		 .qos = what->qos, .ticket = ticket);
+	uint32_t router = router_of(self->broker, what->topic);
+	noh_send(self->broker->routers[router], publish, .body = body, .has_id = what->qos > 0,
+		 .retain = what->retain, .repeated = repeated, .qos = what->qos, .ticket = ticket);
+	count_sent(self, router, body.size);
 }
 
 // ---- SUBSCRIBE and UNSUBSCRIBE
@@ -71,18 +89,32 @@ static bool is_refused(const struct connection *self, struct span filter)
 }
 
 /* The routers that must know of a filter: with a wildcard all of them, else that of its topic. */
-struct router_list {
-	const noh_actor *at;
-	uint32_t count;
+struct router_range {
+	uint32_t first;
+	uint32_t end;
 };
 
-static struct router_list routers_for(const struct connection *self, struct span filter,
-				      noh_actor *only)
+static struct router_range routers_for(const struct connection *self, struct span filter)
 {
 	if (topic_has_wildcard(filter))
-		return (struct router_list){self->broker->routers, self->broker->router_count};
-	*only = router_of(self->broker, filter);
-	return (struct router_list){only, 1};
+		return (struct router_range){0, self->broker->router_count};
+	uint32_t only = router_of(self->broker, filter);
+	return (struct router_range){only, only + 1};
+}
+
+static uint32_t count_routers_for(const struct connection *self, struct span filter)
+{
+	struct router_range routers = routers_for(self, filter);
+	return routers.end - routers.first;
+}
+
+/* Who asks a few things at a time, as nearly all do, needs no memory for counting them. */
+static void count_question(struct connection *self, uint32_t router, size_t bytes)
+{
+	enum { FEW = 8 };
+
+	if (answers_count(&self->answers) > FEW)
+		count_sent(self, router, bytes);
 }
 
 static noh_bytes lent(struct span span)
@@ -96,7 +128,6 @@ static void on_subscribe_packet(struct connection *self, const struct packet *pa
 	struct answer answer = {.type = PACKET_SUBACK, .id = packet->id};
 	struct span filters = packet->filters;
 	struct span filter;
-	noh_actor only;
 	uint8_t qos;
 
 	answer.granted = resized(NULL, packet->filters.size, 1); // more than enough
@@ -104,16 +135,20 @@ static void on_subscribe_packet(struct connection *self, const struct packet *pa
 		bool refused = is_refused(self, filter);
 		answer.granted[answer.granted_count++] = refused ? ENCODE_SUBACK_FAILURE : qos;
 		if (!refused)
-			answer.missing += routers_for(self, filter, &only).count;
+			answer.missing += count_routers_for(self, filter);
 	}
 	uint64_t ticket = answers_owe(&self->answers, &answer);
 
 	filters = packet->filters;
 	while (packet_next_subscription(&filters, &filter, &qos)) {
-		struct router_list routers = routers_for(self, filter, &only);
-		for (uint32_t i = 0; i < routers.count && !is_refused(self, filter); i++)
-			noh_send(routers.at[i], subscribe, .session = self->session,
+		struct router_range routers = routers_for(self, filter);
+		if (is_refused(self, filter))
+			continue;
+		for (uint32_t i = routers.first; i < routers.end; i++) {
+			noh_send(self->broker->routers[i], subscribe, .session = self->session,
 				 .filter = lent(filter), .qos = qos, .ticket = ticket);
+			count_question(self, i, filter.size);
+		}
 	}
 	reply_answers(self);
 }
@@ -123,18 +158,19 @@ static void on_unsubscribe_packet(struct connection *self, const struct packet *
 	struct answer answer = {.type = PACKET_UNSUBACK, .id = packet->id};
 	struct span filters = packet->filters;
 	struct span filter;
-	noh_actor only;
 
 	while (packet_next_filter(&filters, &filter))
-		answer.missing += routers_for(self, filter, &only).count;
+		answer.missing += count_routers_for(self, filter);
 	uint64_t ticket = answers_owe(&self->answers, &answer);
 
 	filters = packet->filters;
 	while (packet_next_filter(&filters, &filter)) {
-		struct router_list routers = routers_for(self, filter, &only);
-		for (uint32_t i = 0; i < routers.count; i++)
-			noh_send(routers.at[i], unsubscribe, .session = self->session,
+		struct router_range routers = routers_for(self, filter);
+		for (uint32_t i = routers.first; i < routers.end; i++) {
+			noh_send(self->broker->routers[i], unsubscribe, .session = self->session,
 				 .filter = lent(filter), .ticket = ticket);
+			count_question(self, i, filter.size);
+		}
 	}
 }
 
@@ -159,21 +195,14 @@ static void collect(struct connection *self, struct acknowledgements *seen,
 /* What was published before anything else is passed on before it. */
 static void pass_burst(struct connection *self, struct burst *burst, noh_bytes received)
 {
-	if (burst->count)
-		noh_send(router_of(self->broker, burst->topic), publish_burst,
-			 .packets = {burst->packets.at, burst->packets.size, received.owner},
-			 .count = burst->count);
+	if (!burst->count)
+		return;
+	uint32_t router = router_of(self->broker, burst->topic);
+	noh_send(self->broker->routers[router], publish_burst,
+		 .packets = {burst->packets.at, burst->packets.size, received.owner},
+		 .count = burst->count);
+	count_sent(self, router, burst->packets.size);
 	*burst = (struct burst){0};
-}
-
-/* Publications that need nothing but to be passed on wait for those that follow. */
-static bool goes_with_burst(struct connection *self, const struct packet *packet,
-			    const struct frame *frame, noh_bytes received, struct burst *burst)
-{
-	if (packet->type == PACKET_PUBLISH && burst_add(burst, received, frame, packet))
-		return true;
-	pass_burst(self, burst, received);
-	return packet->type == PACKET_PUBLISH && burst_add(burst, received, frame, packet);
 }
 
 static void act_on(struct connection *self, const struct packet *packet, const struct frame *frame,
@@ -233,8 +262,21 @@ static void hold(struct connection *self, const uint8_t *at, size_t size)
 		connection_turn_away(self, "sends much and does not wait to be let in");
 }
 
-/* Up to a CONNECT, that is: its session must be found before what follows. */
-void requests_take(struct connection *self, noh_bytes received)
+/* Publications that need nothing but to be passed on wait for those that follow. */
+static bool goes_with_burst(struct burst *burst, noh_bytes received, const struct frame *frame,
+			    const struct packet *packet)
+{
+	return packet->type == PACKET_PUBLISH && burst_add(burst, received, frame, packet);
+}
+
+static bool is_too_far_ahead(const struct connection *self)
+{
+	return ahead_is_too_far(luggage_ahead(self->luggage));
+}
+
+/* Up to a CONNECT, that is: its session must be found before what follows. And up to where the
+ * client is too far ahead: returns how much is left to be taken later. */
+static size_t take(struct connection *self, noh_bytes received)
 {
 	struct span input = {received.at, received.size};
 	struct acknowledgements seen;
@@ -243,17 +285,22 @@ void requests_take(struct connection *self, noh_bytes received)
 	struct packet packet;
 	struct frame frame;
 	bool heard = false;
+	bool too_far = is_too_far_ahead(self);
 	int got = 0;
 
 	seen.count = 0;
-	while (is_listening(self) &&
+	while (is_listening(self) && !too_far &&
 	       (got = reader_next(&self->reader, &input, &frame, &refusal)) == 1) {
 		got = packet_parse(&frame, &self->broker->limits.packet, &packet, &refusal);
 		if (got < 0)
 			break;
-		if (!goes_with_burst(self, &packet, &frame, received, &burst))
-			act_on(self, &packet, &frame, received, &seen);
 		heard = true;
+		if (goes_with_burst(&burst, received, &frame, &packet))
+			continue;
+		pass_burst(self, &burst, received);
+		if (!goes_with_burst(&burst, received, &frame, &packet))
+			act_on(self, &packet, &frame, received, &seen);
+		too_far = is_too_far_ahead(self);
 	}
 	pass_burst(self, &burst, received);
 	pass_on(self, &seen);
@@ -264,4 +311,28 @@ void requests_take(struct connection *self, noh_bytes received)
 		refuse(self, &refusal);
 	else if (self->stage == CONNECTION_ARRIVING && input.size)
 		hold(self, input.at, input.size);
+	return got >= 0 && is_listening(self) ? input.size : 0;
+}
+
+bool requests_wait(const struct connection *self)
+{
+	return ahead_waits(luggage_ahead(self->luggage));
+}
+
+void requests_take(struct connection *self, noh_bytes received)
+{
+	bool waits = requests_wait(self);
+	size_t left = waits ? received.size : take(self, received);
+
+	if (left)
+		ahead_wait(self->luggage->ahead,
+			   noh_bytes_slice(received, received.size - left, left));
+}
+
+void requests_go_on(struct connection *self)
+{
+	struct ahead *ahead = self->luggage->ahead;
+
+	while (requests_wait(self) && !is_too_far_ahead(self))
+		ahead_leave(ahead, take(self, ahead_first(ahead)));
 }

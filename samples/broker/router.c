@@ -123,7 +123,9 @@ static void deliver_burst_to(void *context, uint64_t session, uint8_t qos)
 
 static void on_publish_burst(struct router *self, const struct publish_burst *msg)
 {
-	topics_match(self->topics, burst_topic(msg->packets), deliver_burst_to, (void *)msg);
+	self->messages++;
+	self->deliveries += topics_match(self->topics, burst_topic(msg->packets), deliver_burst_to,
+					 (void *)msg);
 }
 
 /* Once the sends are done, the message is in the mailbox of each session: it is routed. */
@@ -132,10 +134,19 @@ static void on_publish(struct router *self, const struct publish *msg)
 	if (!msg->repeated) {
 		if (msg->retain)
 			retain(self, msg);
-		topics_match(self->topics, publication_topic(msg->body), deliver_to, (void *)msg);
+		self->messages++;
+		self->deliveries += topics_match(self->topics, publication_topic(msg->body),
+						 deliver_to, (void *)msg);
 	}
 	if (msg->ticket)
 		noh_send(noh_sender(), routed, .ticket = msg->ticket);
+}
+
+static void on_mark(struct router *self, const struct mark *msg)
+{
+	noh_send(noh_sender(), marked, .router = msg->router, .cost = msg->cost,
+		 .deliveries = self->messages ? self->deliveries / self->messages : 0);
+	self->messages = self->deliveries = 0;
 }
 
 // ---- subscribing
@@ -184,4 +195,5 @@ static void on_forget(struct router *self, const struct forget *msg)
 }
 
 NOH_ACTOR(router, (noh_start, on_start), (publish, on_publish), (publish_burst, on_publish_burst),
-	  (subscribe, on_subscribe), (unsubscribe, on_unsubscribe), (forget, on_forget));
+	  (mark, on_mark), (subscribe, on_subscribe), (unsubscribe, on_unsubscribe),
+	  (forget, on_forget));

@@ -14,6 +14,8 @@ struct router {
 	const struct broker *broker;
 	struct topics *topics;
 	struct retained *retained;
+	uint64_t messages; // since the last mark
+	uint64_t deliveries;
 };
 
 extern const struct noh_actor_type router_actor;
