@@ -44,7 +44,8 @@ static struct number numbers[NUMBERS] = {
 	[PACKET_BYTES] = {"packet-bytes", "of one packet", 128, 268435455, 1 << 20},
 	[TOPIC_BYTES] = {"topic-bytes", "of a topic or a filter", 1, 65535, 1024},
 	[CLIENT_ID_BYTES] = {"client-id-bytes", "of a client's name", 23, 65535, 1024},
-	[QUEUE_MESSAGES] = {"queue-messages", "that one session may have waiting", 1, 1 << 30,
+	[QUEUE_MESSAGES] = {"queue-messages",
+			    "that one session may have waiting, beside retained ones", 1, 1 << 30,
 			    65536},
 	[QUEUE_BYTES] = {"queue-bytes", "of these, in all", 1024, INT64_C(1) << 40, 16 << 20},
 	[IN_FLIGHT] = {"in-flight", "messages sent to a client and not acknowledged", 1, 65534,
@@ -110,7 +111,8 @@ static bool refuse_filter(struct broker_options *options, const char *filter)
 
 static struct limits limits_given(void)
 {
-	enum { UNSENT_LEAST = 256 * 1024 };
+	enum { UNSENT_LEAST = 256 * 1024, ROUTERS_KEEP_MORE = 1024 }; // router.c: their shares
+	uint32_t retained = (uint32_t)numbers[RETAINED].value;
 	int64_t packet_bytes = numbers[PACKET_BYTES].value;
 	struct limits limits = {
 		.packet.packet_bytes = (uint32_t)packet_bytes,
@@ -119,8 +121,9 @@ static struct limits limits_given(void)
 		.outbox.messages = (uint32_t)numbers[QUEUE_MESSAGES].value,
 		.outbox.bytes = (uint64_t)numbers[QUEUE_BYTES].value,
 		.outbox.in_flight = (uint32_t)numbers[IN_FLIGHT].value,
+		.outbox.retained = retained + retained / 32 + ROUTERS_KEEP_MORE,
 		.unsent_bytes = UNSENT_LEAST,
-		.retained = (uint32_t)numbers[RETAINED].value,
+		.retained = retained,
 		.subscriptions = (uint32_t)numbers[SUBSCRIPTIONS].value,
 		.sessions = (uint32_t)numbers[SESSIONS].value,
 		.session_ms = numbers[SESSION_SECONDS].value * 1000,

@@ -71,6 +71,7 @@ void outbox_sent(struct outbox *outbox)
 	for (; outbox->handed; outbox->handed--) {
 		struct outbox_message *message = place_at(outbox->waiting, 0);
 		outbox->more -= message->burst ? message->burst - 1u : 0;
+		outbox->retained -= message->retain;
 		drop_body(outbox, message);
 		drop_first(&outbox->waiting);
 	}
@@ -78,26 +79,34 @@ void outbox_sent(struct outbox *outbox)
 
 struct outbox_room outbox_room(const struct outbox *outbox, const struct outbox_limits *limits)
 {
-	uint32_t messages =
-		outbox_count(outbox->waiting) + outbox_count(outbox->in_flight) + outbox->more;
+	uint32_t messages = outbox_count(outbox->waiting) - outbox->retained +
+			    outbox_count(outbox->in_flight) + outbox->more;
 
 	if (messages >= limits->messages || outbox->bytes >= limits->bytes)
 		return (struct outbox_room){0};
 	return (struct outbox_room){limits->messages - messages, limits->bytes - outbox->bytes};
 }
 
+static bool is_room_for(const struct outbox *outbox, const struct outbox_limits *limits,
+			const struct outbox_message *message)
+{
+	if (outbox->bytes + message->body.size > limits->bytes)
+		return false;
+	if (message->retain)
+		return outbox->retained < limits->retained;
+	return (message->burst ? message->burst : 1) <= outbox_room(outbox, limits).messages;
+}
+
 bool outbox_add(struct outbox *outbox, const struct outbox_limits *limits,
 		const struct outbox_message *message)
 {
-	uint32_t count = message->burst ? message->burst : 1;
-
 	outbox_sent(outbox);
-	struct outbox_room room = outbox_room(outbox, limits);
-	if (count > room.messages || message->body.size > room.bytes)
+	if (!is_room_for(outbox, limits, message))
 		return false;
 	append(&outbox->waiting, message);
+	outbox->retained += message->retain;
 	outbox->bytes += message->body.size;
-	outbox->more += count - 1;
+	outbox->more += message->burst ? message->burst - 1u : 0;
 	return true;
 }
 

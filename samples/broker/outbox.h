@@ -16,6 +16,7 @@ struct outbox_limits {
 	uint32_t messages;  // waiting and not acknowledged, together
 	uint64_t bytes;     // of their bodies
 	uint32_t in_flight; // sent and not acknowledged; at most 65,534
+	uint32_t retained;  // that wait, beside `messages`: who subscribes gets all of them at once
 };
 
 enum outbox_stage {
@@ -47,10 +48,11 @@ struct outbox {
 	struct outbox_ring *waiting;
 	struct outbox_ring *in_flight; // their packet ids follow one another
 	uint64_t bytes;
-	uint16_t sent;    // how many of those in flight were sent on this connection
-	uint16_t handed;  // how many of those that wait outbox_next() gave since outbox_sent()
-	uint16_t last_id; // of the newest in flight
-	uint32_t more;    // messages that wait in bursts, beside one each
+	uint16_t sent;     // how many of those in flight were sent on this connection
+	uint16_t handed;   // how many of those that wait outbox_next() gave since outbox_sent()
+	uint16_t last_id;  // of the newest in flight
+	uint32_t more;     // messages that wait in bursts, beside one each
+	uint32_t retained; // of those that wait
 };
 
 /* What it could still take. */

@@ -41,7 +41,10 @@ static void start(void)
 
 	broker = (struct broker){
 		.limits = {.packet = {.packet_bytes = 1 << 20},
-			   .outbox = {.messages = 1000, .bytes = 1 << 20, .in_flight = 20},
+			   .outbox = {.messages = 1000,
+				      .bytes = 1 << 20,
+				      .in_flight = 20,
+				      .retained = 100},
 			   .unsent_bytes = 256 * 1024,
 			   .retained = 100,
 			   .subscriptions = 10,

@@ -181,6 +181,31 @@ Test(outbox, sends_only_so_many_without_an_acknowledgement)
 	outbox_finish(&outbox);
 }
 
+Test(outbox, takes_what_is_retained_beside_its_other_messages)
+{
+	const struct outbox_limits few = {
+		.messages = 1, .bytes = 100, .in_flight = 10, .retained = 2};
+	struct outbox_message retained = {.retain = true, .body = {.size = 1}};
+	struct outbox outbox = {0};
+
+	cr_expect(add_with(&outbox, &few, 1, 'a'));
+	for (int i = 0; i < 3; i++) {
+		retained.body.at = malloc(1);
+		bool taken = outbox_add(&outbox, &few, &retained);
+		cr_expect_eq(taken, i < 2);
+		if (!taken)
+			free((void *)retained.body.at);
+	}
+	cr_expect_not(add_with(&outbox, &few, 0, 'b'));
+
+	for (int i = 0; i < 3; i++)
+		cr_expect_not_null(outbox_next(&outbox, &few));
+	outbox_sent(&outbox);
+	outbox_acknowledge(&outbox, PACKET_PUBACK, 1);
+	cr_expect(add_with(&outbox, &few, 1, 'b'), "what was sent counts no more");
+	outbox_finish(&outbox);
+}
+
 Test(outbox, takes_no_more_than_its_limits)
 {
 	const struct outbox_limits few = {.messages = 2, .bytes = 100, .in_flight = 10};
