@@ -147,9 +147,7 @@ static inline void post_answered(struct envelope *envelope)
  * False: it is not that case. */
 static inline bool runs_next(struct worker *worker, struct slot *slot)
 {
-	return __builtin_expect(ck_pr_load_ptr(&slot->runtime) == worker->runs_at_once &&
-					slot->home == ANY_WORKER,
-				1) &&
+	return __builtin_expect(slot_is_shared_in(slot, worker->runs_at_once), 1) &&
 	       ring_put_next(&worker->ring, slot);
 }
 

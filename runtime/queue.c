@@ -8,10 +8,8 @@ struct slot *ring_steal(struct ring *from, struct ring *into)
 
 	// Into its own ring goes what there is room for: it is empty, but another thief may still
 	// be copying what it had.
-	uint32_t tail = into->tail, copied = (uint32_t)(load_acquire_64(&into->head) >>
-							32); // pairs with ring_steal()'s last swap
-	uint32_t room = RING_SIZE - (tail - copied);
-	into->full_at = copied + RING_SIZE;
+	ring_look_for_room(into);
+	uint32_t tail = into->tail, room = into->full_at - tail;
 
 	// First claim a stretch: from here on the owner does not take it, and does not overwrite
 	// it.

@@ -17,10 +17,7 @@
 
 #include "runtime/slot.h"
 
-enum {
-	RING_SIZE = 256,
-	NEXT_MOST = 3, // runs of the next slot in a row while the ring waits
-};
+enum { RING_SIZE = 256 };
 
 struct ring {
 	_Alignas(CACHE_LINE) uint64_t head; // stolen << 32 | real; the owner and thieves
@@ -34,6 +31,12 @@ struct ring {
 static inline struct slot *ring_next(const struct ring *ring)
 {
 	return (struct slot *)ck_pr_load_ptr(&ring->places[0]);
+}
+
+/* Owner only. */
+static inline bool ring_has_next(const struct ring *ring)
+{
+	return !is_ptr(&ring->places[0], NULL);
 }
 
 static inline void **ring_entry(struct ring *ring, uint32_t index)
@@ -70,7 +73,7 @@ static inline bool ring_push(struct ring *ring, struct slot *slot)
 /* Owner only. False: somebody is next already. */
 static inline bool ring_put_next(struct ring *ring, struct slot *slot)
 {
-	if (ring_next(ring))
+	if (ring_has_next(ring))
 		return false;
 	store_release(&ring->places[0], slot); // pairs with ring_steal_next()
 	return true;
@@ -98,7 +101,7 @@ static inline bool ring_put_if(struct ring *ring, struct slot *slot, bool woken)
 	return true;
 }
 
-/* Owner only, best after ring_next(). */
+/* Owner only, best after ring_has_next(). */
 static inline struct slot *ring_take_next(struct ring *ring)
 {
 	return (struct slot *)exchange(&ring->places[0], NULL); // pairs with ring_steal_next()

@@ -35,6 +35,7 @@
 enum {
 	WORTH_WAKING_NS = 200 * 1000,
 	BUSY_NS = 1000 * 1000,
+	NEXT_MOST = 3,       // runs of the next slot in a row while the ring waits
 	NEXT_ALONE = 32,     // the same while it is empty
 	RING_MOST = 8,       // runs from the ring in a row without a look at the other queues
 	SPIN_NS = 20 * 1000, // a throttled actor due within this is waited for awake
@@ -158,8 +159,7 @@ void schedule(struct slot *slot)
 void schedule_newborn(struct slot *slot)
 {
 	struct worker *worker = this_worker;
-	if (!worker || ck_pr_load_ptr(&slot->runtime) != worker->runs_at_once ||
-	    slot->home != ANY_WORKER) {
+	if (!worker || !slot_is_shared_in(slot, worker->runs_at_once)) {
 		schedule(slot);
 		return;
 	}
@@ -275,7 +275,7 @@ static struct slot *take_own(struct worker *worker)
 	worker->ring_runs = 0;
 
 	ck_pr_store_64(&worker->busy_since_ns, 0);
-	if ((ring_next(&worker->ring) && (slot = ring_take_next(&worker->ring))) ||
+	if ((ring_has_next(&worker->ring) && (slot = ring_take_next(&worker->ring))) ||
 	    (slot = take_home(worker)) || (slot = take_injected(worker)))
 		return slot;
 	return throttle_take(worker);

@@ -191,9 +191,7 @@ int noh_send_words(noh_actor to, const struct noh_message_type *type, uint64_t f
 	}
 	// If it was woken, the push has seen what its last turn left; before, a fiber may not have
 	// been at home yet, or another tenant was here.
-	if (__builtin_expect(!is_ptr((void *const *)&slot->runtime, worker->wakes_blindly) ||
-				     !is_16((const uint16_t *)&slot->home, (uint16_t)ANY_WORKER),
-			     0))
+	if (__builtin_expect(!slot_is_shared_in(slot, worker->wakes_blindly), 0))
 		return wake_anyhow(worker, slot, woken);
 	if (!varies && ring_put_next(&worker->ring, slot))
 		return 0;

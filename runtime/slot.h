@@ -61,7 +61,7 @@ struct slot {
 		};
 		uint16_t marks; // both: a sender that finds any goes the longer way
 	};
-	int16_t home; // the worker that alone may run it, or ANY_WORKER: slot_home()
+	int16_t home; // the worker that alone may run it, or ANY_WORKER: slot_is_shared_in()
 	struct noh_runtime *runtime;
 	uint32_t elder,
 		younger;       // siblings, by slot index: the parent's. In the free list: the next
@@ -94,10 +94,11 @@ _Static_assert(sizeof(struct slot) == 2 * CACHE_LINE, "a slot is two cache lines
 _Static_assert(sizeof(struct slot) == 1 << SLOT_BYTE_BITS, "handles are made by shifting");
 
 /* Any thread, but it holds only for whoever owns the slot or has just woken it: another may be
- * about to begin there. */
-static inline int16_t slot_home(const struct slot *slot)
+ * about to begin there. Whether each worker of this runtime may run it. */
+static inline bool slot_is_shared_in(const struct slot *slot, struct noh_runtime *runtime)
 {
-	return __atomic_load_n(&slot->home, __ATOMIC_RELAXED);
+	return is_ptr((void *const *)&slot->runtime, runtime) &&
+	       is_16((const uint16_t *)&slot->home, (uint16_t)ANY_WORKER);
 }
 
 /* The owner. */

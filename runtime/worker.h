@@ -152,7 +152,7 @@ struct slot *take_from_ring(struct worker *worker);
 static inline struct slot *take_soon(struct worker *worker)
 {
 	if (worker->next_runs > 0) {
-		if (!is_ptr(&worker->ring.places[0], NULL)) {
+		if (ring_has_next(&worker->ring)) {
 			worker->next_runs--;
 			return ring_take_next(&worker->ring);
 		}
