@@ -73,18 +73,13 @@ struct given_back {
 	noh_bytes bytes;
 };
 
-// A noh_tcp_opened under way. Several are when an owner has given the connection on meanwhile.
-struct opening {
-	struct gate gate; // first
-	struct connection *connection;
-	uint64_t owner; // that is told
-	bool taken;     // that knows
-};
-
-// Any other message about a connection under way.
+// A message about a connection under way, other than its data. There are several noh_tcp_opened
+// when an owner has given the connection on meanwhile.
 struct notice {
 	struct gate gate; // first
 	struct connection *connection;
+	uint64_t owner; // that is told
+	bool taken;     // a noh_tcp_opened, by it: it knows
 };
 
 // What waits at the reactor to be sent, while the kernel does not take it.

@@ -9,9 +9,9 @@ static void tell(struct connection *connection, uint64_t owner, const struct noh
 		 const void *body, const struct gate_ops *gate_ops)
 {
 	if (!owner)
-		return; // a next owner is told anew
+		return; // closed or given away; a next owner is told anew
 	struct notice *notice = pool_take(pool_class_of(sizeof(*notice)), sizeof(*notice));
-	*notice = (struct notice){{gate_ops}, connection};
+	*notice = (struct notice){{gate_ops}, connection, .owner = owner};
 	connection_retain(connection);
 	deliver(owner, 0, type, body, &notice->gate);
 }
@@ -26,13 +26,8 @@ void connection_tell_opened(struct connection *connection)
 	if (!poller->ops->address(poller, connection->socket.descriptor, true, &peer))
 		address_print(&peer, text);
 
-	uint64_t owner = connection_owner(connection);
-	if (!owner)
-		return; // closed or given away; a next owner is told anew
-	struct opening *opening = pool_take(pool_class_of(sizeof(*opening)), sizeof(*opening));
-	*opening = (struct opening){{&opened_gate_ops}, connection, .owner = owner};
-	connection_retain(connection);
-	deliver(owner, 0, &noh_tcp_opened_message, &opened, &opening->gate);
+	tell(connection, connection_owner(connection), &noh_tcp_opened_message, &opened,
+	     &opened_gate_ops);
 }
 
 void connection_tell_closed(struct connection *connection)

@@ -322,31 +322,41 @@ noh_conn noh_tcp_connect_with(const struct noh_connect *given)
 
 // ---- the gates
 
+static struct connection *of_notice(const struct gate *gate)
+{
+	return ((const struct notice *)gate)->connection;
+}
+
+static void notice_done(struct gate *gate)
+{
+	struct connection *connection = of_notice(gate);
+	pool_give(pool_class_of(sizeof(struct notice)), gate);
+	connection_release(connection);
+}
+
 static bool admit_opened(struct gate *gate, const void *body)
 {
-	struct opening *opening = (struct opening *)gate;
-	struct connection *connection = opening->connection;
+	struct connection *connection = of_notice(gate);
 	(void)body;
 
 	if (!is_mine(connection))
 		return false;
-	opening->taken = true;
+	((struct notice *)gate)->taken = true;
 	connection->may_send = true;
 	return i_am_a_fiber() || i_accept(&noh_tcp_opened_message);
 }
 
 static void retire_opened(struct gate *gate, const void *body)
 {
-	struct opening *opening = (struct opening *)gate;
-	struct connection *connection = opening->connection;
+	const struct notice *notice = (const struct notice *)gate;
+	struct connection *connection = notice->connection;
 	(void)body;
 
 	// Nobody took it: the owner has ended, perhaps without having known of it. Only of this
 	// owner may that be said; the next one may have the connection by now.
-	if (!opening->taken && load_acquire_64(&connection->owner) == opening->owner)
+	if (!notice->taken && load_acquire_64(&connection->owner) == notice->owner)
 		close_as(connection, ASK_CLOSE); // pairs with go_to_new_owner()
-	pool_give(pool_class_of(sizeof(*opening)), opening);
-	connection_release(connection);
+	notice_done(gate);
 }
 
 static bool admit_data(struct gate *gate, const void *body)
@@ -392,18 +402,6 @@ static void retire_data(struct gate *gate, const void *body)
 	else if (!load_acquire_64(&connection->owner)) // pairs with noh_tcp_give()
 		give_back_if_given(connection, data->bytes);
 	retire(connection);
-}
-
-static struct connection *of_notice(const struct gate *gate)
-{
-	return ((const struct notice *)gate)->connection;
-}
-
-static void notice_done(struct gate *gate)
-{
-	struct connection *connection = of_notice(gate);
-	pool_give(pool_class_of(sizeof(struct notice)), gate);
-	connection_release(connection);
 }
 
 static bool admit_ended(struct gate *gate, const void *body)
