@@ -36,6 +36,14 @@ struct broker {
 	uint32_t router_count;
 };
 
+/* The topics of which a router may keep a message: its share of all, and a little more where there
+ * are several, since topics fall only nearly evenly upon them. */
+static inline uint32_t router_retains_most(const struct broker *broker)
+{
+	uint32_t share = broker->limits.retained / broker->router_count;
+	return broker->router_count > 1 ? share + share / 32 + 16 : share;
+}
+
 /* The number of the router of all messages of a topic. */
 static inline uint32_t router_of(const struct broker *broker, struct span topic)
 {

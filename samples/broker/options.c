@@ -111,8 +111,7 @@ static bool refuse_filter(struct broker_options *options, const char *filter)
 
 static struct limits limits_given(void)
 {
-	enum { UNSENT_LEAST = 256 * 1024, ROUTERS_KEEP_MORE = 1024 }; // router.c: their shares
-	uint32_t retained = (uint32_t)numbers[RETAINED].value;
+	enum { UNSENT_LEAST = 256 * 1024 };
 	int64_t packet_bytes = numbers[PACKET_BYTES].value;
 	struct limits limits = {
 		.packet.packet_bytes = (uint32_t)packet_bytes,
@@ -121,9 +120,8 @@ static struct limits limits_given(void)
 		.outbox.messages = (uint32_t)numbers[QUEUE_MESSAGES].value,
 		.outbox.bytes = (uint64_t)numbers[QUEUE_BYTES].value,
 		.outbox.in_flight = (uint32_t)numbers[IN_FLIGHT].value,
-		.outbox.retained = retained + retained / 32 + ROUTERS_KEEP_MORE,
 		.unsent_bytes = UNSENT_LEAST,
-		.retained = retained,
+		.retained = (uint32_t)numbers[RETAINED].value,
 		.subscriptions = (uint32_t)numbers[SUBSCRIPTIONS].value,
 		.sessions = (uint32_t)numbers[SESSIONS].value,
 		.session_ms = numbers[SESSION_SECONDS].value * 1000,

@@ -21,6 +21,7 @@ void parts_start(struct broker *broker)
 	};
 
 	broker->router_count = noh_workers() < ROUTERS_MOST ? noh_workers() : ROUTERS_MOST;
+	broker->limits.outbox.retained = broker->router_count * router_retains_most(broker);
 	for (uint32_t i = 0; i < broker->router_count; i++) {
 		parts[ROUTERS + i] = router;
 		parts[ROUTERS + i].id = noh_format("router %u", i + 1);

@@ -4,8 +4,8 @@
 
 #include "broker/broker.h"
 
-/* Starts them, under a supervisor, and writes their handles to the broker, whose limits and key are
- * set. Fibers. */
+/* Starts them, under a supervisor. Writes their handles to the broker, whose limits and key are
+ * set, and the one limit that depends on how many routers there are. Fibers. */
 void parts_start(struct broker *broker);
 
 #endif

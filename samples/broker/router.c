@@ -71,14 +71,9 @@ static void drop_kept(struct kept *kept)
 	noh_drop(kept);
 }
 
-/* All routers together keep so many: topics fall evenly upon them, nearly. */
 static bool has_room(const struct router *self, struct span topic)
 {
-	uint32_t routers = self->broker->router_count;
-	uint32_t share = self->broker->limits.retained / routers;
-	uint32_t slack = routers > 1 ? share / 32 + 16 : 0;
-
-	return retained_count(self->retained) < share + slack ||
+	return retained_count(self->retained) < router_retains_most(self->broker) ||
 	       retained_get(self->retained, topic);
 }
 
