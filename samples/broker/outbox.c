@@ -61,6 +61,11 @@ static void drop_body(struct outbox *outbox, struct outbox_message *message)
 	message->body = (noh_bytes){0};
 }
 
+static uint32_t packets_in(const struct outbox_message *message)
+{
+	return message->burst ? message->burst : 1;
+}
+
 static uint16_t id_after(uint16_t id)
 {
 	return id == IDS ? 1 : (uint16_t)(id + 1);
@@ -70,7 +75,7 @@ void outbox_sent(struct outbox *outbox)
 {
 	for (; outbox->handed; outbox->handed--) {
 		struct outbox_message *message = place_at(outbox->waiting, 0);
-		outbox->more -= message->burst ? message->burst - 1u : 0;
+		outbox->more -= packets_in(message) - 1;
 		outbox->retained -= message->retain;
 		drop_body(outbox, message);
 		drop_first(&outbox->waiting);
@@ -94,7 +99,7 @@ static bool is_room_for(const struct outbox *outbox, const struct outbox_limits 
 		return false;
 	if (message->retain)
 		return outbox->retained < limits->retained;
-	return (message->burst ? message->burst : 1) <= outbox_room(outbox, limits).messages;
+	return packets_in(message) <= outbox_room(outbox, limits).messages;
 }
 
 bool outbox_add(struct outbox *outbox, const struct outbox_limits *limits,
@@ -106,7 +111,7 @@ bool outbox_add(struct outbox *outbox, const struct outbox_limits *limits,
 	append(&outbox->waiting, message);
 	outbox->retained += message->retain;
 	outbox->bytes += message->body.size;
-	outbox->more += message->burst ? message->burst - 1u : 0;
+	outbox->more += packets_in(message) - 1;
 	return true;
 }
 
