@@ -3,7 +3,7 @@
  *	client -> connection -publish-> router -deliver-> session -write-> connection -> client
  *
  * and several at QoS 0 on one topic, which need nothing but to be passed on, take that way
- *together.
+ * together.
  *
  * A connection lives as long as its socket; a session is what the broker keeps of a client, and may
  * outlive its connections; the directory knows which session is whose; a router has all messages
