@@ -186,14 +186,21 @@ Test(machine, is_tested_a_handler_at_a_time_like_any_actor)
 	cr_expect(noh_test_sent(NOH_NOBODY, note, .text = "unbolts"));
 }
 
-Test(machine, prints_itself_as_a_graph)
+/* What a machine prints of itself; to be freed. */
+static char *printed(const struct noh_machine *machine)
 {
 	char *text = NULL;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
 
-	noh_machine_dot(&door_machine, to);
+	noh_machine_dot(machine, to);
 	fclose(to);
+	return text;
+}
+
+Test(machine, prints_itself_as_a_graph)
+{
+	char *text = printed(&door_machine);
 
 	cr_expect_str_eq(
 		text, "digraph \"door\" {\n"
@@ -229,12 +236,7 @@ NOH_MACHINE(graph, graph_states, graph_transitions);
 
 Test(machine, may_bear_any_name_and_so_may_its_states_when_it_prints_itself)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *to = open_memstream(&text, &size);
-
-	noh_machine_dot(&graph_machine, to);
-	fclose(to);
+	char *text = printed(&graph_machine);
 
 	cr_expect_str_eq(text, "digraph \"graph\" {\n"
 			       "\t\"\" [shape=point];\n"
