@@ -411,7 +411,8 @@ static void go_to_new_owner(struct connection *connection)
 
 	connection->flags &= ~(uint32_t)(IS_GIVEN | TOLD_ENDED | TOLD_CLOSED);
 	rare->give_to = 0;
-	store_release_64(&connection->owner, owner); // pairs with tcp.c: is_mine()
+	// Pairs with tcp.c: is_mine(), retire_opened().
+	store_release_64(&connection->owner, owner);
 	connection_tell_opened(connection);
 	for (const struct given_back *one = back; one; one = one->next) {
 		if (connection->credit == NOH_CREDIT_BY_HAND)

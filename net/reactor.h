@@ -37,7 +37,7 @@ struct open_socket {
 enum {
 	// The reactor ends: close at once, whatever has not been sent yet.
 	ASK_ABANDON = 1 << 29,
-	// It is closed, and nobody is being told anything: the reactor knows it no more.
+	// It is closed, and nobody is being told anything: the reactor's reference is to go.
 	ASK_FORGET = 1 << 30,
 };
 

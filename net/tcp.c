@@ -238,7 +238,8 @@ int noh_tcp_give(noh_conn conn, noh_actor to)
 	stream_give_back(rare->stream, keep_unread, rare);
 	connection->closed_in_hand = false;
 	rare->give_to = to.id;
-	store_release_64(&connection->owner, 0); // pairs with give_back()
+	// Pairs with retire_data(), keep_for_next_owner().
+	store_release_64(&connection->owner, 0);
 	// The next owner must not meet this turn's hook.
 	if (is_at_turn_end(&connection->flush))
 		connection->gives = true;
