@@ -51,13 +51,18 @@ static void drop_first(struct outbox_ring **ring)
 	}
 }
 
+void outbox_drop_body(noh_bytes body)
+{
+	if (body.owner)
+		noh_bytes_drop(body);
+	else
+		free((void *)body.at);
+}
+
 static void drop_body(struct outbox *outbox, struct outbox_message *message)
 {
 	outbox->bytes -= message->body.size;
-	if (message->body.owner)
-		noh_bytes_drop(message->body);
-	else
-		free((void *)message->body.at);
+	outbox_drop_body(message->body);
 	message->body = (noh_bytes){0};
 }
 

@@ -26,7 +26,7 @@ enum outbox_stage {
 };
 
 struct outbox_message {
-	noh_bytes body; // publication.h; without an owner it is memory of malloc()
+	noh_bytes body; // publication.h; outbox_add() says whose memory it is
 	uint16_t id;    // 0 at QoS 0
 	uint8_t qos;
 	uint8_t stage;
@@ -66,6 +66,9 @@ struct outbox_room outbox_room(const struct outbox *outbox, const struct outbox_
  * malloc(). False, and nothing was taken, if it would be more than the limits allow. */
 bool outbox_add(struct outbox *outbox, const struct outbox_limits *limits,
 		const struct outbox_message *message);
+
+/* What outbox_add() did not take. */
+void outbox_drop_body(noh_bytes body);
 
 /* The next message to send: its PUBLISH, or its PUBREL if the stage says so. NULL when there is
  * none, or too many are in flight. It lives until the next call, its body until outbox_sent(). */

@@ -123,14 +123,6 @@ static noh_bytes own_body(const struct session *self, noh_bytes body, uint64_t q
 	return copy;
 }
 
-static void drop_body(noh_bytes body)
-{
-	if (body.owner)
-		noh_bytes_drop(body);
-	else
-		free((void *)body.at);
-}
-
 /* At QoS 0 a message too many is lost, as it may be. At QoS 1 and 2 the client is to know. */
 static void overflow(struct session *self, uint64_t qos)
 {
@@ -159,7 +151,7 @@ static void on_deliver(struct session *self, const struct deliver *msg)
 		flush_soon(self);
 		return;
 	}
-	drop_body(message.body);
+	outbox_drop_body(message.body);
 	overflow(self, msg->qos);
 }
 
