@@ -42,11 +42,15 @@ static struct client *find_by_id(const struct directory *self, struct span id)
 	return NULL;
 }
 
+#define SPREAD UINT64_C(0x9e3779b97f4a7c15)
+#define SPREAD_BACK UINT64_C(0xf1de83e19937733d)
+_Static_assert(1 == SPREAD * SPREAD_BACK, "each undoes what the other does");
+
 /* Handles are not chosen by peers, so their hash needs no key. No two have the same, and the handle
  * is had back from it. */
 static uint64_t hash_session(noh_actor session)
 {
-	uint64_t mixed = session.id * 0x9e3779b97f4a7c15u;
+	uint64_t mixed = session.id * SPREAD;
 
 	return mixed ^ mixed >> 32;
 }
@@ -55,7 +59,7 @@ static noh_actor session_of(const struct client *client)
 {
 	uint64_t hash = client->by_session.hash;
 
-	return (noh_actor){(hash ^ hash >> 32) * 0xf1de83e19937733du}; // the inverse of the other
+	return (noh_actor){(hash ^ hash >> 32) * SPREAD_BACK};
 }
 
 static struct client *find_by_session(const struct directory *self, noh_actor session)
