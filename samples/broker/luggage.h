@@ -1,5 +1,6 @@
 /* What a client has left with its connection for later: a will, the packet ids of what it has not
- * released, and bytes that came too early. Most clients leave nothing, and cost nothing then. */
+ * released, bytes that came too early, and what the routers have not confirmed. Most clients leave
+ * nothing, and cost nothing then. */
 #ifndef BROKER_LUGGAGE_H
 #define BROKER_LUGGAGE_H
 

@@ -14,7 +14,7 @@
 /* What one session may hold. */
 struct outbox_limits {
 	uint32_t messages;  // waiting and not acknowledged, together
-	uint64_t bytes;     // of their bodies
+	uint64_t bytes;     // of all bodies
 	uint32_t in_flight; // sent and not acknowledged; at most 65,534
 	uint32_t retained;  // that wait, beside `messages`: who subscribes gets all of them at once
 };
