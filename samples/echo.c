@@ -51,12 +51,15 @@ struct options {
 	uint32_t workers; // 0: as many as there are processors
 };
 
-static bool is_number(const char *text, unsigned long most, unsigned long *ret_value)
+static bool read_number(const char *text, unsigned long most, unsigned long *ret_value)
 {
 	char *end;
+	unsigned long value = strtoul(text, &end, 10);
 
-	*ret_value = strtoul(text, &end, 10);
-	return *text >= '0' && *text <= '9' && !*end && *ret_value <= most;
+	if (*text < '0' || *text > '9' || *end || value > most)
+		return false;
+	*ret_value = value;
+	return true;
 }
 
 static bool read_options(int count, char **words, struct options *options)
@@ -65,10 +68,10 @@ static bool read_options(int count, char **words, struct options *options)
 
 	for (int i = 1; i < count; i += 2) {
 		if (i + 1 < count && !strcmp(words[i], "--port") &&
-		    is_number(words[i + 1], 65535, &value))
+		    read_number(words[i + 1], 65535, &value))
 			options->port = (uint16_t)value;
 		else if (i + 1 < count && !strcmp(words[i], "--workers") &&
-			 is_number(words[i + 1], 256, &value))
+			 read_number(words[i + 1], 256, &value))
 			options->workers = (uint32_t)value;
 		else
 			return false;
