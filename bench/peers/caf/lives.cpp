@@ -300,16 +300,25 @@ class guard : public worker
 	uint64_t timers_, set_ = 0, random_ = 42;
 };
 
+// ---- the runs
+
+// Takes the time in which this actor sees to all the work.
+finished time_all(run &work, const actor &whose)
+{
+	uint64_t began_ns = clock_ns();
+	work.root->send(whose, more{});
+	finished sum = wait_until_finished(work, 1);
+	work.seconds = seconds_since(began_ns);
+	return sum;
+}
+
 } // namespace
 
 void run_spawn(run &work)
 {
 	actor breeding = work.root->spawn<breeder>(actor{work.root}, work.n);
 
-	uint64_t began_ns = clock_ns();
-	work.root->send(breeding, more{});
-	finished sum = wait_until_finished(work, 1);
-	work.seconds = seconds_since(began_ns);
+	finished sum = time_all(work, breeding);
 
 	expect_equal("lives", sum.count, work.n);
 }
@@ -330,10 +339,7 @@ void run_idle(run &work)
 	actor nursing = work.root->spawn<nursery>(actor{work.root}, work.n);
 	uint64_t before = memory_bytes("VmRSS:");
 
-	uint64_t began_ns = clock_ns();
-	work.root->send(nursing, more{});
-	finished sum = wait_until_finished(work, 1);
-	work.seconds = seconds_since(began_ns);
+	finished sum = time_all(work, nursing);
 
 	expect_equal("actors", sum.count, work.n);
 	expect_equal("sum", sum.sum, sum_below(work.n));
@@ -348,10 +354,7 @@ void run_timers(run &work)
 	actor sleeping = work.root->spawn<dormitory>(actor{work.root}, work.n, &late);
 
 	double cpu_before = cpu_seconds();
-	uint64_t began_ns = clock_ns();
-	work.root->send(sleeping, more{});
-	finished sum = wait_until_finished(work, 1);
-	work.seconds = seconds_since(began_ns);
+	finished sum = time_all(work, sleeping);
 	work.extras.emplace_back("cpu_seconds", cpu_seconds() - cpu_before);
 
 	expect_equal("sleeps", sum.count, work.n);
@@ -364,10 +367,7 @@ void run_cancel(run &work)
 {
 	actor guarding = work.root->spawn<guard>(actor{work.root}, work.n);
 
-	uint64_t began_ns = clock_ns();
-	work.root->send(guarding, more{});
-	finished sum = wait_until_finished(work, 1);
-	work.seconds = seconds_since(began_ns);
+	finished sum = time_all(work, guarding);
 
 	expect_equal("timers", sum.count, work.n);
 }
