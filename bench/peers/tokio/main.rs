@@ -1,6 +1,5 @@
 //! The peer in Tokio: runs one workload of noh-bench and prints noh-bench's line, or serves echo.
-//! What the workloads do is the business of workloads.rs and
-//! sleeps.rs.
+//! What the workloads do is the business of workloads.rs and sleeps.rs.
 
 mod sleeps;
 mod workloads;
