@@ -51,12 +51,12 @@ Simulated(supervisor_start, fails_with_a_reason_and_leaves_nothing_running)
 	noh_check(nothing_went_down());
 }
 
-struct suicide {
-	noh_actor to;
+// Ends itself in its start.
+struct quitter {
 	bool shuts_down, starts_later;
 };
 
-static void suicide_starts(struct suicide *self, const struct noh_start *msg)
+static void quitter_starts(struct quitter *self, const struct noh_start *msg)
 {
 	(void)msg;
 	if (self->shuts_down)
@@ -69,32 +69,41 @@ static void suicide_starts(struct suicide *self, const struct noh_start *msg)
 	}
 }
 
-NOH_ACTOR(suicide, (noh_start, suicide_starts));
+NOH_ACTOR(quitter, (noh_start, quitter_starts));
 
-struct suicide_fiber {
-	struct suicide how;
+struct quitter_fiber {
+	struct quitter how;
 };
 
-static void run_suicide(struct suicide_fiber *self)
+static void run_quitter(struct quitter_fiber *self)
 {
-	suicide_starts(&self->how, NULL);
+	quitter_starts(&self->how, NULL);
 	noh_receive(-1);
 }
 
-NOH_FIBER(suicide_fiber, run_suicide);
+NOH_FIBER(quitter_fiber, run_quitter);
+
+static const struct {
+	const struct noh_actor_type *type;
+	struct quitter how;
+	const char *words;
+} quitters[] = {
+	{&quitter_actor, {0}, "child 'b' did not start: killed"},
+	{&quitter_actor, {.shuts_down = true}, "child 'b' did not start: shutdown"},
+	{&quitter_actor, {.starts_later = true}, "child 'b' did not start: killed"},
+	{&quitter_fiber_actor, {0}, "child 'b' did not start: killed"},
+};
 
 Simulated(supervisor_start, fails_with_a_child_that_kills_itself_in_its_start)
 {
-	for (int kind = 0; kind < 4; kind++) {
+	for (size_t i = 0; i < sizeof(quitters) / sizeof(quitters[0]); i++) {
 		noh_actor inbox = noh_test_inbox(), supervisor;
-		struct suicide how = {inbox, kind == 1, kind == 2};
-		struct noh_child table[] = {
-			WORKER(inbox, "a"),
-			{.size = sizeof(struct noh_child),
-			 .type = kind == 3 ? &suicide_fiber_actor : &suicide_actor,
-			 .state = &how,
-			 .id = "b"},
-			{.size = 0}};
+		struct noh_child table[] = {WORKER(inbox, "a"),
+					    {.size = sizeof(struct noh_child),
+					     .type = quitters[i].type,
+					     .state = &quitters[i].how,
+					     .id = "b"},
+					    {.size = 0}};
 		struct captured captured = captured_begin();
 		int err = noh_supervisor_start_list(
 			&supervisor,
@@ -102,8 +111,7 @@ Simulated(supervisor_start, fails_with_a_child_that_kills_itself_in_its_start)
 		char *text = captured_end(captured);
 
 		noh_check(err == -ECANCELED);
-		noh_check(strstr(text, kind == 1 ? "child 'b' did not start: shutdown"
-						 : "child 'b' did not start: killed"));
+		noh_check(strstr(text, quitters[i].words));
 		free(text);
 		expect_heard(inbox, "start a, stop a shutdown");
 	}
