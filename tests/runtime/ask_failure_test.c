@@ -205,15 +205,7 @@ Simulated(ask_failure, of_a_fiber_with_the_request_in_hand_is_heard_at_once)
 	}
 }
 
-// Takes requests, and fails with one it has taken.
-static void why_of(noh_actor who, enum where where, const char *expected)
-{
-	const struct served *answer;
-	int err = noh_ask(who, serve, 1000, &answer, .where = where);
-	if (err != -ECONNRESET || strcmp(noh_ask_text(), expected))
-		noh_fail("%d: %s", err, noh_ask_text());
-}
-
+// Fails with a request in hand, or later with one that it has taken.
 struct frail {
 	bool takes;
 };
@@ -237,17 +229,25 @@ static void on_frail_die(struct frail *self, const struct die *msg)
 
 NOH_ACTOR(frail, (serve, on_frail_serve), (die, on_frail_die));
 
+static void expect_why(noh_actor who, const char *expected)
+{
+	const struct served *answer;
+	int err = noh_ask(who, serve, 1000, &answer, .where = WAITING);
+	if (err != -ECONNRESET || strcmp(noh_ask_text(), expected))
+		noh_fail("%d: %s", err, noh_ask_text());
+}
+
 Simulated(ask_failure, of_the_asked_says_why_wherever_the_request_is)
 {
 	noh_actor handler, taker;
 	noh_supervise((.max_restarts = 10),
 		      NOH_CHILD(frail, (.takes = false), .ret_handle = &handler),
 		      NOH_CHILD(frail, (.takes = true), .id = "taker", .ret_handle = &taker));
-	why_of(handler, WAITING, "with it in hand");
-	why_of(taker, WAITING, "with it taken");
-	why_of(noh_spawn_with(teller, (.detached = true), .how = FAIL), WAITING, "told to");
-	why_of(noh_spawn_with(teller, (.detached = true), .how = END_BADLY), WAITING, "told to");
-	why_of(noh_spawn_with(teller, (.detached = true), .how = END), WAITING, "told to");
+	expect_why(handler, "with it in hand");
+	expect_why(taker, "with it taken");
+	expect_why(noh_spawn_with(teller, (.detached = true), .how = FAIL), "told to");
+	expect_why(noh_spawn_with(teller, (.detached = true), .how = END_BADLY), "told to");
+	expect_why(noh_spawn_with(teller, (.detached = true), .how = END), "told to");
 }
 
 // ---- places that are kept
