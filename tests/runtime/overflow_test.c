@@ -1,5 +1,4 @@
-/* Who overflows a stack is named, and every other fault ends as it would have without
- * us. */
+/* Who overflows a stack is named, and every other fault ends as it would have without us. */
 #include "runtime/overflow.h"
 
 #include <pthread.h>
