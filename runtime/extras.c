@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mailbox/pool.h"
+#include "runtime/family.h"
 #include "runtime/results.h"
 
 static void *zeroed(size_t size)
@@ -69,5 +70,7 @@ void extras_free(struct extras *extras)
 	}
 	if (extras->rare)
 		rare_free(extras->rare);
+	if (extras->family)
+		family_free(extras->family);
 	pool_give(pool_class_of(sizeof(*extras)), extras);
 }

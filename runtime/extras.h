@@ -93,10 +93,8 @@ struct extras {
 	struct noh_attached *attached;
 	struct fiber *fiber;
 
-	uint32_t youngest; // child, by slot index; the others through its `elder`
-	uint32_t child_count;
-
 	// Each made on first need.
+	struct family *family; // children
 	struct ask_table *asks;
 	struct relations *relations; // monitors and links
 	struct rare *rare;
@@ -111,6 +109,21 @@ struct relations *relations_of(struct slot *slot);
 struct rare *rare_of(struct slot *slot);
 
 void extras_free(struct extras *extras);
+
+/* Children, by slot index; each knows its place. An array apart from their slots, so that one can
+ * be taken out of a million without a look at others, which lie anywhere. */
+enum { FAMILY_EMPTY = 1 << 30, FAMILY_END = FAMILY_EMPTY | (FAMILY_EMPTY - 1) };
+
+struct family {
+	uint32_t count, used, room;
+	uint32_t empty; // a list of empty places, each with FAMILY_EMPTY, or FAMILY_END; 0: none
+	uint32_t at[];
+};
+
+static inline uint32_t child_count(const struct extras *extras)
+{
+	return extras->family ? extras->family->count : 0;
+}
 
 /* Whoever runs the slot: what is there already, or NULL. */
 static inline struct ask_table *asks_if_any(const struct slot *slot)

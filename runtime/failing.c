@@ -76,15 +76,15 @@ void failure_undo(struct scratch *scratch, char **first)
 	*first = NULL;
 }
 
-// Its parent will take it off the list of its children; among many those beside it there have not
-// been touched for long. A guess: the parent may change them just now.
-static void fetch_siblings(const struct slot *slot)
+// Its parent will take it off the list of its children, whose end has not been touched for long if
+// they are many. A guess: the parent may run, or have another list, just now.
+static void fetch_place(const struct slot *slot)
 {
-#ifndef __SANITIZE_THREAD__
-	if (!slot_table)
-		return; // noh_test_handle() runs a handler by itself
-	__builtin_prefetch(&slot_table[ck_pr_load_32(&slot->elder)].younger, 1);
-	__builtin_prefetch(&slot_table[ck_pr_load_32(&slot->younger)].elder, 1);
+#if !defined(__SANITIZE_THREAD__) && !defined(POOL_OFF)
+	const struct slot *parent = slot_of(slot->parent);
+	const struct extras *extras = parent ? parent->extras : NULL;
+	if (extras)
+		__builtin_prefetch(&extras->family->at[slot->place], 1);
 #else
 	(void)slot;
 #endif
@@ -95,7 +95,7 @@ void noh_end(int code, const char *reason)
 	struct worker *worker = worker_of_call("noh_end");
 	if (worker->end_asked)
 		return; // the first one counts
-	fetch_siblings(worker->running);
+	fetch_place(worker->running);
 	worker->end_asked = worker->unusual = true;
 	worker->end_code = code;
 	free(worker->end_reason);

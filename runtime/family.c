@@ -1,6 +1,5 @@
 /*
- * Children: linked through their slots, which only their parent touches. What an actor does for its
- * children when it ends, and makes of their ends while it lives.
+ * Children: what an actor does for them when it ends, and makes of their ends while it lives.
  */
 #include "runtime/family.h"
 
@@ -17,26 +16,70 @@
 #include "runtime/turn.h"
 #include "runtime/watches.h"
 
+enum { LEAST_BYTES = 32 }; // of a pool's block: four children
+
+static size_t bytes_for(uint32_t room)
+{
+	return sizeof(struct family) + room * sizeof(uint32_t);
+}
+
+// All that is used finds room.
+static struct family *resized(struct family *family, size_t bytes)
+{
+	enum pool_class class = pool_class_of(bytes);
+	struct family *now;
+
+	if (!family) {
+		now = pool_take(class, bytes);
+		*now = (struct family){.count = 0};
+	} else if (class == POOL_LARGE && pool_class_of(bytes_for(family->room)) == POOL_LARGE) {
+		now = must_reallocate(family, bytes); // large ones move without being copied
+	} else {
+		now = pool_take(class, bytes);
+		memcpy(now, family, bytes_for(family->used));
+		family_free(family);
+	}
+	now->room = (uint32_t)((bytes - sizeof(*now)) / sizeof(now->at[0]));
+	return now;
+}
+
+void family_free(struct family *family)
+{
+	pool_give(pool_class_of(bytes_for(family->room)), family);
+}
+
 void family_add(struct slot *parent, uint64_t handle)
 {
 	struct extras *extras = extras_of(parent);
-	uint32_t index = handle_index(handle);
-	struct slot *child = &slot_table[index];
+	struct family *family = extras->family;
+	struct slot *child = &slot_table[handle_index(handle)];
+	uint32_t place;
 
+	if (family && family->empty) {
+		place = family->empty & ~FAMILY_EMPTY;
+		family->empty = family->at[place] == FAMILY_END ? 0 : family->at[place];
+	} else {
+		if (!family || family->used == family->room)
+			extras->family = family =
+				resized(family, family ? 2 * bytes_for(family->room) : LEAST_BYTES);
+		place = family->used++;
+	}
+	family->count++;
+	family->at[place] = handle_index(handle);
 	child->child_generation = handle_generation(handle);
-	child->elder = extras->youngest;
-	child->younger = 0;
-	if (extras->youngest)
-		slot_table[extras->youngest].younger = index;
-	extras->youngest = index;
-	extras->child_count++;
+	child->place = place;
 }
 
 void family_end(struct extras *extras, uint32_t how)
 {
+	const struct family *family = extras->family;
+
 	// A child may have left already, and this actor has yet to hear of it: the generation of
 	// its slot is the next tenant's by then, who may be anybody's child.
-	for (uint32_t index = extras->youngest; index; index = slot_table[index].elder) {
+	for (uint32_t place = family ? family->used : 0; place-- > 0;) {
+		uint32_t index = family->at[place];
+		if (index & FAMILY_EMPTY)
+			continue;
 		struct slot *child = &slot_table[index];
 		if (ck_pr_load_8(&child->keeps_place) == KEEPS_ALWAYS)
 			ck_pr_store_8(&child->keeps_place, KEEPS_AFTER_FAILURE);
@@ -44,16 +87,14 @@ void family_end(struct extras *extras, uint32_t how)
 	}
 }
 
-static void unlink_child(struct extras *extras, uint32_t index)
+static void take_out(struct extras *extras, const struct slot *child)
 {
-	struct slot *child = &slot_table[index];
-	if (child->younger)
-		slot_table[child->younger].elder = child->elder;
-	else
-		extras->youngest = child->elder;
-	if (child->elder)
-		slot_table[child->elder].younger = child->younger;
-	extras->child_count--;
+	struct family *family = extras->family;
+
+	family->at[child->place] = family->empty ? family->empty : FAMILY_END;
+	family->empty = child->place | FAMILY_EMPTY;
+	if (!--family->count)
+		family->used = family->empty = 0;
 }
 
 // What the parent makes of it, if it still lives.
@@ -118,7 +159,7 @@ void family_hear(struct worker *worker, struct slot *slot, struct envelope *enve
 	uint64_t child = envelope->sender;
 
 	if (!ended->in_limbo) {
-		unlink_child(slot->extras, handle_index(child));
+		take_out(slot->extras, &slot_table[handle_index(child)]);
 		child_slot_free(child);
 	}
 	if (slot_state(slot) == SLOT_ALIVE && !is_restart_under_way(child, ended))

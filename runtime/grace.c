@@ -42,13 +42,17 @@ void grace_begin(struct worker *worker, struct slot *slot)
 static void name_whom_it_waits_for(struct slot *slot, int64_t ms)
 {
 	const struct extras *extras = slot->extras;
-	const struct slot *child = &slot_table[extras->youngest];
+	const struct family *family = extras->family;
+	uint32_t place = 0;
+	while (family->at[place] & FAMILY_EMPTY)
+		place++;
+	uint32_t index = family->at[place];
+	const struct slot *child = &slot_table[index];
 	char name[96], more[32] = "";
 
-	actor_name((noh_actor){handle_of(extras->youngest, child->child_generation)}, name,
-		   sizeof(name));
-	if (extras->child_count > 1)
-		snprintf(more, sizeof(more), " and %u more", extras->child_count - 1);
+	actor_name((noh_actor){handle_of(index, child->child_generation)}, name, sizeof(name));
+	if (family->count > 1)
+		snprintf(more, sizeof(more), " and %u more", family->count - 1);
 	noh_log(NOH_WARN, "has not ended within %lld ms: waits for %s%s", (long long)ms, name,
 		more);
 }
@@ -62,7 +66,7 @@ bool grace_alarm(struct worker *worker, struct slot *slot)
 	// Or it is another alarm.
 	if (!(slot->flags & SLOT_ENDS_LATER) || !is_over(worker, extras->rare->ending.until_ms))
 		return false;
-	if (extras->child_count) {
+	if (child_count(extras)) {
 		if (!runtime->deadline_phase) // else the guardian names, and kills
 			name_whom_it_waits_for(slot, runtime->shutdown_ms);
 		set_alarm(worker, slot);

@@ -285,7 +285,7 @@ void life_end_rest(struct worker *worker, struct slot *slot)
 	worker->end_reason = NULL;
 	slot->flags &= (uint16_t) ~(SLOT_STARTING | SLOT_STARTS_LATER | SLOT_ENDS_LATER);
 
-	if (slot->extras && slot->extras->child_count) {
+	if (slot->extras && child_count(slot->extras)) {
 		rare_of(slot)->ending = ending;
 		family_end(slot->extras, ENDING_SHUTDOWN);
 		return;
@@ -423,7 +423,7 @@ void life_ending_asked(struct worker *worker, struct slot *slot)
 void life_child_ended(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	family_hear(worker, slot, envelope);
-	if (slot_state(slot) == SLOT_ENDING && !slot->extras->child_count)
+	if (slot_state(slot) == SLOT_ENDING && !child_count(slot->extras))
 		finish(worker, slot, &slot->extras->rare->ending);
 }
 

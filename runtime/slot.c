@@ -21,7 +21,7 @@ uint32_t slot_table_end;
 static pthread_once_t table_once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 // Guarded by table_lock:
-static uint32_t table_free;      // a list through `elder`; 0 ends it
+static uint32_t table_free;      // a list through `next_free`; 0 ends it
 static uint32_t table_fresh = 1; // from here on they have never been used
 static struct growing table;
 
@@ -66,14 +66,14 @@ static void refill_depot(struct slot_depot *depot)
 	for (int i = 0; i < CACHE_BATCH; i++) {
 		uint32_t index = table_free;
 		if (index) {
-			table_free = slot_table[index].elder;
+			table_free = slot_table[index].next_free;
 		} else {
 			if (table_fresh >= table.usable / sizeof(struct slot) && !grow())
 				break;
 			index = table_fresh++;
 			make_fresh(&slot_table[index]);
 		}
-		slot_table[index].elder = depot->first;
+		slot_table[index].next_free = depot->first;
 		depot->first = index;
 	}
 	// Pairs with slot_of(): a handle that names a new slot was made after this.
@@ -89,8 +89,8 @@ static void refill(struct slot_cache *cache)
 		refill_depot(depot);
 	while (cache->count < CACHE_BATCH && depot->first) {
 		uint32_t index = depot->first;
-		depot->first = slot_table[index].elder;
-		slot_table[index].elder = cache->first;
+		depot->first = slot_table[index].next_free;
+		slot_table[index].next_free = cache->first;
 		cache->first = index;
 		cache->count++;
 	}
@@ -105,9 +105,9 @@ struct slot *slot_take(struct slot_cache *cache)
 		return NULL;
 
 	struct slot *slot = &slot_table[cache->first];
-	cache->first = slot->elder;
+	cache->first = slot->next_free;
 	cache->count--;
-	slot->elder = slot->younger = 0;
+	slot->place = 0;
 	return slot;
 }
 
@@ -116,9 +116,9 @@ static void spill(struct slot_cache *cache, uint32_t keep)
 	pthread_mutex_lock(&cache->depot->lock);
 	while (cache->count > keep) {
 		uint32_t index = cache->first;
-		cache->first = slot_table[index].elder;
+		cache->first = slot_table[index].next_free;
 		cache->count--;
-		slot_table[index].elder = cache->depot->first;
+		slot_table[index].next_free = cache->depot->first;
 		cache->depot->first = index;
 	}
 	pthread_mutex_unlock(&cache->depot->lock);
@@ -126,7 +126,7 @@ static void spill(struct slot_cache *cache, uint32_t keep)
 
 void slot_give(struct slot_cache *cache, struct slot *slot)
 {
-	slot->elder = cache->first;
+	slot->next_free = cache->first;
 	cache->first = slot_index(slot);
 	if (++cache->count > CACHE_MOST)
 		spill(cache, CACHE_BATCH);
@@ -148,9 +148,9 @@ void slot_depot_finish(struct slot_depot *depot)
 	pthread_mutex_lock(&table_lock);
 	while (depot->first) {
 		uint32_t index = depot->first;
-		depot->first = slot_table[index].elder;
+		depot->first = slot_table[index].next_free;
 		ck_pr_store_ptr(&slot_table[index].runtime, NULL);
-		slot_table[index].elder = table_free;
+		slot_table[index].next_free = table_free;
 		table_free = index;
 	}
 	pthread_mutex_unlock(&table_lock);
@@ -168,13 +168,13 @@ void slot_sort_free(void)
 	pthread_mutex_lock(&table_lock);
 	uint32_t *free_ones = must_allocate(table_fresh * sizeof(*free_ones));
 	size_t count = 0;
-	for (uint32_t index = table_free; index; index = slot_table[index].elder)
+	for (uint32_t index = table_free; index; index = slot_table[index].next_free)
 		free_ones[count++] = index;
 	qsort(free_ones, count, sizeof(*free_ones), by_number);
 	table_free = 0;
 	while (count) {
 		uint32_t index = free_ones[--count];
-		slot_table[index].elder = table_free;
+		slot_table[index].next_free = table_free;
 		table_free = index;
 	}
 	free(free_ones);

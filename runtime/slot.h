@@ -63,12 +63,14 @@ struct slot {
 	};
 	int16_t home; // the worker that alone may run it, or ANY_WORKER: slot_is_shared_in()
 	struct noh_runtime *runtime;
-	uint32_t elder,
-		younger;       // siblings, by slot index: the parent's. In the free list: the next
-	struct bound *bound;   // of this and former tenants, if one was bounded
-	uint32_t throttled_by; // the overloaded receiver, by slot index; while it is throttled
-	uint32_t resume_us;    // when it may run all the same; microseconds, wrapping. A plain
-			       // thread sleeps on it
+	union {
+		uint32_t place;     // among its parent's children; the parent's
+		uint32_t next_free; // in a list of free slots, by slot index
+	};
+	struct bound *bound;       // of this and former tenants, if one was bounded
+	uint32_t throttled_by;     // the overloaded receiver, by slot index; while it is throttled
+	uint32_t resume_us;        // when it may run all the same; microseconds, wrapping. A plain
+				   // thread sleeps on it
 	uint32_t child_generation; // of the tenant that is linked as a child; the parent's
 	uint8_t keeps_place;       // for the parent: enum keeps_place; the parent's
 	bool supervised : 1;       // tells the parent of start and failure; written by the spawner
@@ -210,7 +212,7 @@ static inline void slot_set_state(struct slot *slot, enum slot_state state)
 // still be running it when its next tenant moves in.
 struct slot_depot {
 	pthread_mutex_t lock;
-	uint32_t first; // a list through `elder`; 0 ends it
+	uint32_t first; // a list through `next_free`; 0 ends it
 };
 
 // A worker's share of them.

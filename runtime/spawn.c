@@ -114,7 +114,7 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 static void check_quota(const struct slot *slot)
 {
 	size_t most = limits_of(slot)->children;
-	if (most && slot->extras && slot->extras->child_count >= most)
+	if (most && slot->extras && child_count(slot->extras) >= most)
 		noh_fail("over its quota of children: %zu", most);
 }
 

@@ -88,7 +88,7 @@ void thread_asks_finish(void)
 
 	for (; index; index = next) {
 		struct slot *slot = &slot_table[index];
-		next = slot->elder;
+		next = slot->next_free;
 		thread_empty(slot, true);
 		slot_give(&cache, slot);
 	}
