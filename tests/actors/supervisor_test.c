@@ -1,6 +1,7 @@
 /* Supervisors: who is restarted, in what state, and when it has been too often. */
 #include <noh/noh.h>
 
+#include "tests/support/downs.h"
 #include "tests/support/seeds.h"
 
 NOH_MESSAGE(started, (u64, value), (u64, restarts), (str, last_failure));
@@ -58,9 +59,8 @@ static int count_lives(noh_actor inbox)
 
 static void expect_down(noh_actor who, int64_t why)
 {
-	noh_test_settle();
-	const struct noh_down *down = noh_as(noh_receive(0, noh_down), noh_down);
-	noh_check(down && noh_same(down->who, who) && down->why == why && !down->restarting);
+	const struct noh_down *down = next_down();
+	noh_check(noh_same(down->who, who) && down->why == why && !down->restarting);
 }
 
 Simulated(supervisor, starts_its_children_with_their_states)

@@ -2,6 +2,7 @@
 #include <noh/test.h>
 
 #include "tests/support/captured.h"
+#include "tests/support/downs.h"
 #include "tests/support/seeds.h"
 
 NOH_MESSAGE(number, (u64, value));
@@ -140,25 +141,6 @@ static void run_fiber(struct fiber *self)
 }
 
 NOH_FIBER(fiber, run_fiber);
-
-// The next noh_down of the root, which must be there.
-static const struct noh_down *next_down(void)
-{
-	noh_test_settle();
-	const struct noh_down *down = noh_as(noh_receive(0, noh_down), noh_down);
-	noh_check(down);
-	return down;
-}
-
-static void expect_end(noh_actor who, int64_t why, int64_t code, const char *reason)
-{
-	const struct noh_down *down = next_down();
-	noh_check(noh_same(down->who, who));
-	noh_check(down->why == why);
-	noh_check(down->code == code);
-	noh_check(!strcmp(down->reason, reason));
-	noh_check(!down->restarting);
-}
 
 // ---- with handlers
 

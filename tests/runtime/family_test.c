@@ -1,6 +1,7 @@
 /* Parents and children: who ends with whom, in which order, and what a failure does to a parent. */
 #include <noh/test.h>
 
+#include "tests/support/downs.h"
 #include "tests/support/seeds.h"
 
 NOH_MESSAGE(stopped, (u64, level), (u64, number), (i64, why));
@@ -49,22 +50,13 @@ static noh_actor spawn_tree(noh_actor inbox, uint64_t levels)
 	return tree;
 }
 
-static void expect_down(noh_actor who, int64_t why, const char *reason)
-{
-	noh_test_settle();
-	const struct noh_down *down = noh_as(noh_receive(0, noh_down), noh_down);
-	noh_check(down && noh_same(down->who, who));
-	noh_check(down->why == why);
-	noh_check(!strcmp(down->reason, reason));
-}
-
 Simulated(children, end_with_their_parent)
 {
 	noh_actor inbox = noh_test_inbox(), tree = spawn_tree(inbox, 3);
 
 	noh_stop(tree);
 
-	expect_down(tree, NOH_WHY_NORMAL, "");
+	expect_end(tree, NOH_WHY_NORMAL, 0, "");
 	noh_check(noh_test_sent(inbox, stopped, .level = 3, .why = NOH_WHY_NORMAL));
 	int count = 0;
 	for (const struct stopped *next; (next = noh_test_take(inbox, stopped)); count++)
@@ -92,7 +84,7 @@ Simulated(children, of_an_actor_that_is_killed_are_shut_down)
 
 	noh_kill(tree);
 
-	expect_down(tree, NOH_WHY_KILLED, "killed");
+	expect_end(tree, NOH_WHY_KILLED, 0, "killed");
 	int count = 0;
 	for (const struct stopped *next; (next = noh_test_take(inbox, stopped)); count++)
 		noh_check(next->why == NOH_WHY_SHUTDOWN && next->level < 2);
@@ -182,7 +174,7 @@ Simulated(parent, that_does_not_handle_the_failure_of_a_child_fails_with_its_rea
 
 	noh_send(child, fail, .reason = "the child's reason");
 
-	expect_down(parent, NOH_WHY_FAILED, "the child's reason");
+	expect_end(parent, NOH_WHY_FAILED, 0, "the child's reason");
 }
 
 Simulated(parent, that_is_a_fiber_and_monitors_its_child_survives)
@@ -292,7 +284,7 @@ Simulated(parent, of_many_children_forgets_those_that_end)
 	noh_monitor(parent, true);
 	noh_stop(parent);
 
-	expect_down(parent, NOH_WHY_NORMAL, "");
+	expect_end(parent, NOH_WHY_NORMAL, 0, "");
 	int count = 0;
 	while (noh_test_take(inbox, stopped))
 		count++;

@@ -3,6 +3,7 @@
 
 #include <noh/test.h>
 
+#include "tests/support/downs.h"
 #include "tests/support/seeds.h"
 
 NOH_MESSAGE(started, (u64, life), (u64, restarts), (str, last_failure));
@@ -123,9 +124,8 @@ static int restart(noh_actor child, noh_actor inbox, uint64_t life)
 // The root hears of the end of a life by the monitor, which is over then.
 static void expect_down(noh_actor who, int64_t why, bool restarting)
 {
-	noh_test_settle();
-	const struct noh_down *down = noh_as(noh_receive(0, noh_down), noh_down);
-	noh_check(down && noh_same(down->who, who));
+	const struct noh_down *down = next_down();
+	noh_check(noh_same(down->who, who));
 	noh_check(down->why == why);
 	noh_check(down->restarting == restarting);
 }
