@@ -338,35 +338,6 @@ Simulated(fail, keeps_its_reason_when_undoing_fails_too)
 	noh_check(noh_test_sent(inbox, undone, .what = "fiber"));
 }
 
-struct waiter {
-	const char *reason;
-};
-
-static void wait_while_undoing(void *unused)
-{
-	(void)unused;
-	noh_sleep(10);
-}
-
-static void fail_then_wait(struct waiter *self)
-{
-	noh_defer(wait_while_undoing, NULL);
-	noh_fail("%s", self->reason);
-}
-
-NOH_FIBER(waiter, fail_then_wait);
-
-Simulated(fail, keeps_its_reason_when_others_fail_while_it_waits_to_undo)
-{
-	noh_actor one = noh_spawn_with(waiter, (.monitored = true), .reason = "one");
-	noh_test_advance(5);
-	noh_actor other = noh_spawn_with(waiter, (.monitored = true), .reason = "other");
-	noh_test_advance(5);
-	expect_end(one, NOH_WHY_FAILED, 0, "one");
-	noh_test_advance(5);
-	expect_end(other, NOH_WHY_FAILED, 0, "other");
-}
-
 Simulated(fail, while_stopping_changes_nothing)
 {
 	noh_actor inbox = noh_test_inbox();
@@ -483,69 +454,4 @@ Simulated(fail, deep_in_a_call_of_a_fiber_runs_what_was_deferred_newest_first)
 	noh_check(noh_test_sent(inbox, undone, .what = "second"));
 	noh_check(noh_test_sent(inbox, undone, .what = "first"));
 	noh_check(noh_test_sent(inbox, undone, .what = "fiber"));
-}
-
-struct brief {
-	noh_actor to;
-	uint64_t order;
-};
-
-static void run_briefly(struct brief *self)
-{
-	noh_defer(undo, "brief");
-	do_as_told(self->order);
-}
-
-NOH_FIBER(brief, run_briefly);
-
-Simulated(fiber, ends_when_its_function_returns)
-{
-	undo_goes_to = noh_test_inbox();
-	noh_actor brief = noh_spawn_with(brief, (.monitored = true), .order = STOP);
-
-	expect_end(brief, NOH_WHY_NORMAL, 0, "");
-	noh_check(noh_test_sent(undo_goes_to, undone, .what = "brief"));
-}
-
-Simulated(fiber, that_returns_ends_as_it_has_asked)
-{
-	undo_goes_to = noh_test_inbox();
-	noh_actor brief = noh_spawn_with(brief, (.monitored = true), .order = END_WITH_CODE);
-
-	expect_end(brief, NOH_WHY_FAILED, 7, "as told");
-}
-
-struct stubborn {
-	uint64_t waited;
-};
-
-static void fail_while_undoing(void *unused)
-{
-	(void)unused;
-	noh_fail("undone badly");
-}
-
-static void run_stubborn(struct stubborn *self)
-{
-	noh_defer(undo, "first");
-	noh_defer(fail_while_undoing, NULL);
-	self->waited++;
-	noh_receive(-1, number);
-}
-
-NOH_FIBER(stubborn, run_stubborn);
-
-Simulated(fiber, that_fails_while_undoing_ends_all_the_same)
-{
-	undo_goes_to = noh_test_inbox();
-	noh_actor returned = noh_spawn_with(stubborn, (.monitored = true));
-	noh_send(returned, number);
-	expect_end(returned, NOH_WHY_FAILED, 0, "undone badly");
-	noh_check(noh_test_sent(undo_goes_to, undone, .what = "first"));
-
-	noh_actor killed = noh_spawn_with(stubborn, (.monitored = true));
-	noh_test_settle();
-	noh_kill(killed);
-	expect_end(killed, NOH_WHY_KILLED, 0, "killed");
-	noh_check(noh_test_sent(undo_goes_to, undone, .what = "first"));
 }

@@ -4,6 +4,7 @@
 
 #include <noh/test.h>
 
+#include "tests/support/downs.h"
 #include "tests/support/seeds.h"
 
 NOH_MESSAGE(undone, (u64, number));
@@ -135,6 +136,8 @@ Simulated(defer, runs_when_a_fiber_that_runs_on_and_on_is_killed)
 
 // ---- by itself
 
+enum by_itself { RETURNS, FAILS, ENDS_AND_RETURNS, ENDS_AND_WAITS };
+
 struct ender {
 	uint64_t how;
 };
@@ -143,10 +146,11 @@ static void end_somehow(struct ender *self)
 {
 	noh_defer(tell, (void *)1);
 	noh_defer(tell, (void *)2);
-	if (self->how == 1)
+	if (self->how == FAILS)
 		noh_fail("on purpose");
-	if (self->how == 2) {
+	if (self->how == ENDS_AND_RETURNS || self->how == ENDS_AND_WAITS)
 		noh_end(7, "done for");
+	if (self->how == ENDS_AND_WAITS) {
 		noh_sleep(1);
 		abort();
 	}
@@ -154,17 +158,31 @@ static void end_somehow(struct ender *self)
 
 NOH_FIBER(ender, end_somehow);
 
+static void expect_by_itself(enum by_itself how, int64_t why, int64_t code, const char *reason)
+{
+	inbox = noh_test_inbox();
+	noh_actor ender = noh_spawn_with(ender, (.monitored = true), .how = how);
+
+	expect_end(ender, why, code, reason);
+	expect_undone();
+}
+
+Simulated(fiber, ends_when_its_function_returns)
+{
+	expect_by_itself(RETURNS, NOH_WHY_NORMAL, 0, "");
+}
+
+Simulated(fiber, that_returns_ends_as_it_has_asked)
+{
+	expect_by_itself(ENDS_AND_RETURNS, NOH_WHY_FAILED, 7, "done for");
+}
+
 Simulated(defer, runs_when_a_fiber_returns_fails_or_asks_for_its_end)
 {
-	static const int64_t why[] = {NOH_WHY_NORMAL, NOH_WHY_FAILED, NOH_WHY_FAILED};
-
-	inbox = noh_test_inbox();
-	for (uint64_t how = 0; how < 3; how++) {
-		noh_spawn_with(ender, (.monitored = true), .how = how);
-		const struct noh_down *down = noh_as(noh_receive(1000, noh_down), noh_down);
-		noh_check(down && down->why == why[how]);
-		expect_undone();
-	}
+	expect_by_itself(RETURNS, NOH_WHY_NORMAL, 0, "");
+	expect_by_itself(FAILS, NOH_WHY_FAILED, 0, "on purpose");
+	expect_by_itself(ENDS_AND_RETURNS, NOH_WHY_FAILED, 7, "done for");
+	expect_by_itself(ENDS_AND_WAITS, NOH_WHY_FAILED, 7, "done for");
 }
 
 // ---- what was deferred fails itself
@@ -178,7 +196,7 @@ static void fail_on_purpose(void *unused)
 static void wait_to_undo(void *unused)
 {
 	(void)unused;
-	noh_sleep(1);
+	noh_sleep(10);
 }
 
 struct clumsy {
@@ -205,6 +223,44 @@ Simulated(defer, runs_the_others_when_one_fails_or_waits_in_a_killed_fiber)
 		noh_test_settle();
 		expect_undone();
 	}
+}
+
+Simulated(fiber, that_fails_while_undoing_ends_all_the_same)
+{
+	inbox = noh_test_inbox();
+	noh_actor returns = noh_spawn_with(clumsy, (.monitored = true));
+	noh_send(returns, go);
+	expect_end(returns, NOH_WHY_FAILED, 0, "while undoing");
+	expect_undone();
+
+	noh_actor killed = noh_spawn_with(clumsy, (.monitored = true));
+	noh_test_settle();
+	noh_kill(killed);
+	expect_end(killed, NOH_WHY_KILLED, 0, "killed");
+	expect_undone();
+}
+
+struct loser {
+	const char *reason;
+};
+
+static void fail_then_wait(struct loser *self)
+{
+	noh_defer(wait_to_undo, NULL);
+	noh_fail("%s", self->reason);
+}
+
+NOH_FIBER(loser, fail_then_wait);
+
+Simulated(fail, keeps_its_reason_when_others_fail_while_it_waits_to_undo)
+{
+	noh_actor one = noh_spawn_with(loser, (.monitored = true), .reason = "one");
+	noh_test_advance(5);
+	noh_actor other = noh_spawn_with(loser, (.monitored = true), .reason = "other");
+	noh_test_advance(5);
+	expect_end(one, NOH_WHY_FAILED, 0, "one");
+	noh_test_advance(5);
+	expect_end(other, NOH_WHY_FAILED, 0, "other");
 }
 
 // ---- requests
