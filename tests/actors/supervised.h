@@ -197,4 +197,29 @@ static inline bool counts_agree(noh_actor supervisor)
 	       counts.workers == list->children.count - supervisors;
 }
 
+/* Children a, b and c, of which b may have a back-off. */
+struct three {
+	noh_actor inbox, supervisor, a, b, c;
+};
+
+static inline struct three three_of(enum noh_strategy strategy, struct noh_backoff backoff)
+{
+	struct three three = {.inbox = noh_test_inbox()};
+	three.supervisor = noh_supervise(
+		(.strategy = strategy), WORKER(three.inbox, "a", .ret_handle = &three.a),
+		WORKER(three.inbox, "b", .ret_handle = &three.b, .backoff = backoff),
+		WORKER(three.inbox, "c", .ret_handle = &three.c));
+	expect_heard(three.inbox, "start a, start b, start c");
+	return three;
+}
+
+/* They are under the handles that they began with. */
+static inline void same_handles(const struct three *three)
+{
+	noh_check(noh_same(child_of(three->supervisor, "a"), three->a));
+	noh_check(noh_same(child_of(three->supervisor, "b"), three->b));
+	noh_check(noh_same(child_of(three->supervisor, "c"), three->c));
+	noh_check(counts_agree(three->supervisor));
+}
+
 #endif
