@@ -117,7 +117,7 @@ static void hear_of_child(struct worker *worker, struct slot *slot, uint64_t chi
 		if (slot_state(slot) != SLOT_ALIVE)
 			return;
 	}
-	if (slot->type->accepts && accepts(slot->type, &noh_down_message)) {
+	if (slot->flags & SLOT_HEARS_ENDS) {
 		const char *reason = "";
 		if (ended->reason) {
 			// The handler may fail and not come back here: what it reads is scratch.
@@ -153,6 +153,18 @@ static bool is_restart_under_way(uint64_t child, const struct child_ended *ended
 	       slot_table[handle_index(child)].restarts_asked != ended->restarts_heard;
 }
 
+static bool is_plain(const struct child_ended *ended)
+{
+	return ended->why == NOH_WHY_NORMAL && !ended->reason && !ended->crash;
+}
+
+// To the normal end of a child.
+static bool is_indifferent(const struct slot *slot)
+{
+	return !(slot->flags & SLOT_HEARS_ENDS) && !slot->extras->relations &&
+	       slot->type != &guardian_actor_type;
+}
+
 void family_hear(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	struct child_ended *ended = (struct child_ended *)envelope->body;
@@ -161,6 +173,8 @@ void family_hear(struct worker *worker, struct slot *slot, struct envelope *enve
 	if (!ended->in_limbo) {
 		take_out(slot->extras, &slot_table[handle_index(child)]);
 		child_slot_free(child);
+		if (is_plain(ended) && is_indifferent(slot))
+			return;
 	}
 	if (slot_state(slot) == SLOT_ALIVE && !is_restart_under_way(child, ended))
 		hear_of_child(worker, slot, child, ended);

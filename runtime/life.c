@@ -70,7 +70,8 @@ void life_begin(struct worker *worker, struct slot *slot, struct envelope *envel
 	slot->state = spawn->state;
 	const struct noh_limits *limits = &spawn->type->limits;
 	bool quotas = limits->owned_bytes | limits->timers | limits->children;
-	slot->flags = SLOT_ALIVE | worker->born_with | (quotas ? SLOT_QUOTAS : 0) |
+	slot->flags = SLOT_ALIVE | worker->born_with | heard_by(spawn->type) |
+		      (quotas ? SLOT_QUOTAS : 0) |
 		      (spawn->type->run ? SLOT_FIBER : 0) |
 		      (ck_pr_load_8(&slot->keeps_place) ? SLOT_KEEPS_PLACE : 0);
 	if (spawn->more) {
@@ -128,7 +129,22 @@ static inline void tell_parent(const struct extras *extras, uint64_t parent, uin
 				    .crash = crash,
 				    .in_limbo = in_limbo,
 				    .restarts_heard = rare ? rare->restarts_heard : 0};
-	post_control_of_size(parent, CONTROL_ENDED, self, &ended, sizeof(ended));
+	post_control(parent, CONTROL_ENDED, self, &ended, sizeof(ended));
+}
+
+// A normal end. Written where it is read: to build it elsewhere and copy it in wider words than it
+// was written in makes the copy wait.
+static inline void tell_parent_of_plain_end(struct worker *worker, uint64_t parent, uint64_t self)
+{
+	struct slot *slot = &slot_table[handle_index(parent)];
+	struct envelope *envelope =
+		envelope_new(sizeof(struct child_ended), handle_generation(parent));
+	envelope->sender = self;
+	envelope->type = (uint32_t)POST_CONTROL << POST_SHIFT | CONTROL_ENDED;
+	envelope->ask = 0;
+	memset(envelope->body, 0, sizeof(envelope->body)); // NOH_WHY_NORMAL
+	if (mailbox_push(&slot->in, envelope) && !runs_next(worker, slot))
+		schedule(slot);
 }
 
 void child_slot_free(uint64_t handle)
@@ -148,16 +164,10 @@ void child_slot_free(uint64_t handle)
 	slot_flush(&cache);
 }
 
-// The last step: from here on the slot is nobody's.
-static void leave(struct worker *worker, struct slot *slot, const struct ending *ended)
+static inline void leave_slot(struct worker *worker, struct slot *slot)
 {
-	uint64_t self = slot_handle(slot), parent = slot->parent;
-	struct ending ending = *ended;
-
 	state_free(slot->type, slot->state, slot->supervised);
 	slot->state = NULL;
-	if (rare_if_any(slot))
-		state_free(slot->type, slot->extras->rare->next_state, slot->supervised);
 	slot_set_home(slot, ANY_WORKER);
 	ck_pr_store_16(&slot->marks, 0);
 	slot->throttle_step = 0;
@@ -166,7 +176,17 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 	slot_advance(slot);
 	worker->self = 0;
 	worker->statistics.ended++;
+}
 
+// The last step: from here on the slot is nobody's.
+static void leave(struct worker *worker, struct slot *slot, const struct ending *ended)
+{
+	uint64_t self = slot_handle(slot), parent = slot->parent;
+	struct ending ending = *ended;
+
+	if (rare_if_any(slot))
+		state_free(slot->type, slot->extras->rare->next_state, slot->supervised);
+	leave_slot(worker, slot);
 	if (slot->extras)
 		postponed_replay(worker, slot);
 	saved_dead(worker->runtime, slot, self, "ended before it was handled");
@@ -212,7 +232,8 @@ static void start_again(struct worker *worker, struct slot *slot, void *state)
 	slot->state = state;
 	if (rare->born_as)
 		ck_pr_store_ptr(&slot->type, (void *)rare->born_as);
-	slot->flags &= (uint16_t)~SLOT_TRAPS_EXITS;
+	slot->flags &= (uint16_t) ~(SLOT_TRAPS_EXITS | SLOT_HEARS_STOPPING | SLOT_HEARS_ENDS);
+	slot->flags |= heard_by(slot->type);
 	slot_set_state(slot, SLOT_ALIVE);
 	if (slot->bounded)
 		bound_begin(slot, true);
@@ -361,7 +382,7 @@ static void end_life(struct worker *worker, struct slot *slot, int why, int64_t 
 	if (__builtin_expect(slot->supervised, 0))
 		birth_and_crash(worker, slot, why);
 	worker->end_asked = false; // it is being fulfilled
-	if (in_order && !(slot->flags & (SLOT_FIBER | SLOT_ENDS_LATER))) {
+	if (in_order && slot->flags & SLOT_HEARS_STOPPING && !(slot->flags & SLOT_ENDS_LATER)) {
 		struct noh_stopping stopping = {
 			.why = why,
 			.code = code,
@@ -375,9 +396,33 @@ static void end_life(struct worker *worker, struct slot *slot, int why, int64_t 
 	life_end_rest(worker, slot);
 }
 
+// Whether it has nothing to be released but its state, wants to hear nothing, and leaves nobody to be
+// told of a normal end but its parent.
+static inline bool is_plain(const struct slot *slot)
+{
+	const uint16_t others = SLOT_STATE_MASK | SLOT_KEEPS_PLACE | SLOT_FIBER | SLOT_ENDS_LATER |
+				SLOT_HEARS_STOPPING;
+	uintptr_t owned = (uintptr_t)slot->extras | (uintptr_t)slot->saved |
+			  (uintptr_t)slot->bound | slot->timers;
+	return (slot->flags & others) == SLOT_ALIVE && !owned && !slot->supervised && slot->parent;
+}
+
+// All steps of an end at once, for who is plain.
+static void end_plainly(struct worker *worker, struct slot *slot)
+{
+	uint64_t self = slot_handle(slot), parent = slot->parent;
+
+	worker->end_asked = false;
+	leave_slot(worker, slot);
+	tell_parent_of_plain_end(worker, parent, self);
+}
+
 void life_end(struct worker *worker, struct slot *slot, int why, int64_t code, const char *reason)
 {
-	end_life(worker, slot, why, code, reason, true);
+	if (__builtin_expect(why == NOH_WHY_NORMAL && !reason && is_plain(slot) && !trace_on, 1))
+		end_plainly(worker, slot);
+	else
+		end_life(worker, slot, why, code, reason, true);
 }
 
 void life_ending_asked(struct worker *worker, struct slot *slot)

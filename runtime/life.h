@@ -40,6 +40,9 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 		   const void *state, const struct noh_spawn_options *options, uint64_t parent,
 		   int home);
 
+/* What a type takes of the messages that the library sends most often: SLOT_HEARS_ flags. */
+uint16_t heard_by(const struct noh_actor_type *type);
+
 /* True if the actor's type has this message in its list. */
 bool accepts(const struct noh_actor_type *type, const struct noh_message_type *message);
 

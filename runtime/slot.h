@@ -112,9 +112,9 @@ static inline void slot_set_home(struct slot *slot, int16_t home)
 enum {
 	SLOT_STATE_MASK = 3,
 	SLOT_KEEPS_PLACE = 1 << 2,
-	SLOT_DETACHED = 1 << 3,
+	SLOT_HEARS_STOPPING = 1 << 3, // its type takes noh_stopping
 	SLOT_FIBER = 1 << 4,
-	SLOT_STOPPING = 1 << 5,     // noh_stop() reached it, or noh_end() was called
+	SLOT_HEARS_ENDS = 1 << 5,   // its type takes noh_down
 	SLOT_STARTING = 1 << 6,     // supervised, and its parent has not been told of its start
 	SLOT_STARTS_LATER = 1 << 7, // noh_start_later(): noh_start_done() will tell
 	SLOT_ENDS_LATER = 1 << 8,   // noh_end_later(): `extras->ending` says how
