@@ -124,6 +124,14 @@ static inline bool mailbox_go_idle(struct mailbox_in *in, struct mailbox_out *ou
 	return true;
 }
 
+/* Any thread. Makes an idle mailbox its caller's, who must run it, or have it run; true if it was
+ * idle. Who pushes from here on need not schedule anybody. */
+static inline bool mailbox_claim(struct mailbox_in *in)
+{
+	struct envelope *stub = mailbox_stub(in);
+	return swap_if(&in->head, mailbox_idle(stub), stub); // pairs with mailbox_go_idle()
+}
+
 /* Owner only. Takes the envelope that mailbox_take() returned last out of the queue: it is the
  * caller's, to keep or to free. False if that cannot be done now, because a sender is just linking
  * itself behind it: try again later. */

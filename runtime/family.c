@@ -48,26 +48,11 @@ void family_free(struct family *family)
 	pool_give(pool_class_of(bytes_for(family->room)), family);
 }
 
-void family_add(struct slot *parent, uint64_t handle)
+struct family *family_with_room(struct slot *parent)
 {
 	struct extras *extras = extras_of(parent);
-	struct family *family = extras->family;
-	struct slot *child = &slot_table[handle_index(handle)];
-	uint32_t place;
-
-	if (family && family->empty) {
-		place = family->empty & ~FAMILY_EMPTY;
-		family->empty = family->at[place] == FAMILY_END ? 0 : family->at[place];
-	} else {
-		if (!family || family->used == family->room)
-			extras->family = family =
-				resized(family, family ? 2 * bytes_for(family->room) : LEAST_BYTES);
-		place = family->used++;
-	}
-	family->count++;
-	family->at[place] = handle_index(handle);
-	child->child_generation = handle_generation(handle);
-	child->place = place;
+	size_t bytes = extras->family ? 2 * bytes_for(extras->family->room) : LEAST_BYTES;
+	return extras->family = resized(extras->family, bytes);
 }
 
 void family_end(struct extras *extras, uint32_t how)

@@ -7,8 +7,29 @@
 
 /* All: whoever runs the parent's slot. */
 
+/* Makes room for another child. */
+struct family *family_with_room(struct slot *parent);
+
 /* A child of this actor, spawned by it or for it. */
-void family_add(struct slot *parent, uint64_t child);
+static inline void family_add(struct slot *parent, uint64_t handle)
+{
+	struct family *family = parent->extras ? parent->extras->family : NULL;
+	if (__builtin_expect(!family || (!family->empty && family->used == family->room), 0))
+		family = family_with_room(parent);
+
+	uint32_t place = family->used;
+	if (family->empty) {
+		place = family->empty & ~FAMILY_EMPTY;
+		family->empty = family->at[place] == FAMILY_END ? 0 : family->at[place];
+	} else {
+		family->used++;
+	}
+	family->count++;
+	family->at[place] = handle_index(handle);
+	struct slot *child = &slot_table[handle_index(handle)];
+	child->child_generation = handle_generation(handle);
+	child->place = place;
+}
 
 void family_free(struct family *family);
 

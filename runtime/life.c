@@ -63,17 +63,42 @@ static __attribute__((noinline)) void start_supervised(struct worker *worker, st
 	birth_over(worker, slot);
 }
 
+static inline void come_alive(struct worker *worker, struct slot *slot)
+{
+	const struct noh_actor_type *type = slot->type;
+	const struct noh_limits *limits = &type->limits;
+	bool quotas = limits->owned_bytes | limits->timers | limits->children;
+	slot->flags = SLOT_ALIVE | worker->born_with | heard_by(type) | (quotas ? SLOT_QUOTAS : 0) |
+		      (type->run ? SLOT_FIBER : 0) |
+		      (ck_pr_load_8(&slot->keeps_place) ? SLOT_KEEPS_PLACE : 0);
+	worker->self = slot_handle(slot);
+}
+
+static inline void start_first(struct worker *worker, struct slot *slot)
+{
+	if (__builtin_expect(slot->bounded, 0))
+		bound_begin(slot, false);
+	if (__builtin_expect(slot->supervised, 0))
+		start_supervised(worker, slot);
+	else
+		start(worker, slot);
+}
+
+struct envelope not_begun;
+
+void life_begin_plainly(struct worker *worker, struct slot *slot)
+{
+	slot->saved = NULL;
+	come_alive(worker, slot);
+	start_first(worker, slot);
+}
+
 void life_begin(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	struct spawn *spawn = (struct spawn *)envelope->body;
 
 	slot->state = spawn->state;
-	const struct noh_limits *limits = &spawn->type->limits;
-	bool quotas = limits->owned_bytes | limits->timers | limits->children;
-	slot->flags = SLOT_ALIVE | worker->born_with | heard_by(spawn->type) |
-		      (quotas ? SLOT_QUOTAS : 0) |
-		      (spawn->type->run ? SLOT_FIBER : 0) |
-		      (ck_pr_load_8(&slot->keeps_place) ? SLOT_KEEPS_PLACE : 0);
+	come_alive(worker, slot);
 	if (spawn->more) {
 		if (spawn->more->name)
 			rare_of(slot)->name = spawn->more->name;
@@ -88,13 +113,7 @@ void life_begin(struct worker *worker, struct slot *slot, struct envelope *envel
 			links_add(slot, spawn->more->spawner, spawn->more->link);
 		free((void *)spawn->more);
 	}
-	worker->self = slot_handle(slot);
-	if (slot->bounded)
-		bound_begin(slot, false);
-	if (__builtin_expect(slot->supervised, 0))
-		start_supervised(worker, slot);
-	else
-		start(worker, slot);
+	start_first(worker, slot);
 }
 
 // ---- leaving

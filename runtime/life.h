@@ -10,6 +10,11 @@
 /* The first envelope of a tenant has come. */
 void life_begin(struct worker *worker, struct slot *slot, struct envelope *envelope);
 
+/* What `saved` of a tenant points to whose life is to begin without an envelope: its spawner has
+ * found the mailbox idle, and has put the state where it belongs. */
+extern struct envelope not_begun;
+void life_begin_plainly(struct worker *worker, struct slot *slot);
+
 /* Ends the life that runs. `reason` may be NULL; it is copied. The actor may wait for its children
  * before it is gone. */
 void life_end(struct worker *worker, struct slot *slot, int why, int64_t code, const char *reason);

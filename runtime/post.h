@@ -65,7 +65,6 @@ enum control {
 };
 
 struct spawn {
-	const struct noh_actor_type *type;
 	void *state;
 	const struct spawn_more *more; // rarely: what a plain spawn does not have
 };

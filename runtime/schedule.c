@@ -156,6 +156,13 @@ void schedule(struct slot *slot)
 		push_ring(worker, slot);
 }
 
+void schedule_child(struct worker *worker, struct slot *slot)
+{
+	newborns_push(&worker->newborns, slot, worker->running, worker->now_ns);
+	worker->ring_runs = 0;
+	maybe_wake_one(worker);
+}
+
 void schedule_newborn(struct slot *slot)
 {
 	struct worker *worker = this_worker;
@@ -163,9 +170,7 @@ void schedule_newborn(struct slot *slot)
 		schedule(slot);
 		return;
 	}
-	newborns_push(&worker->newborns, slot, worker->running, worker->now_ns);
-	worker->ring_runs = 0;
-	maybe_wake_one(worker);
+	schedule_child(worker, slot);
 }
 
 void reschedule(struct worker *worker, struct slot *slot)

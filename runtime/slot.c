@@ -10,11 +10,6 @@
 #include "mailbox/pool.h"
 #include "runtime/growing.h"
 
-enum {
-	CACHE_BATCH = 128, // slots that move between a cache and the table at once
-	CACHE_MOST = 2 * CACHE_BATCH,
-};
-
 struct slot *slot_table;
 uint32_t slot_table_end;
 
@@ -81,7 +76,7 @@ static void refill_depot(struct slot_depot *depot)
 	pthread_mutex_unlock(&table_lock);
 }
 
-static void refill(struct slot_cache *cache)
+void slot_cache_refill(struct slot_cache *cache)
 {
 	struct slot_depot *depot = cache->depot;
 	pthread_mutex_lock(&depot->lock);
@@ -97,20 +92,6 @@ static void refill(struct slot_cache *cache)
 	pthread_mutex_unlock(&depot->lock);
 }
 
-struct slot *slot_take(struct slot_cache *cache)
-{
-	if (!cache->count)
-		refill(cache);
-	if (!cache->count)
-		return NULL;
-
-	struct slot *slot = &slot_table[cache->first];
-	cache->first = slot->next_free;
-	cache->count--;
-	slot->place = 0;
-	return slot;
-}
-
 static void spill(struct slot_cache *cache, uint32_t keep)
 {
 	pthread_mutex_lock(&cache->depot->lock);
@@ -124,12 +105,9 @@ static void spill(struct slot_cache *cache, uint32_t keep)
 	pthread_mutex_unlock(&cache->depot->lock);
 }
 
-void slot_give(struct slot_cache *cache, struct slot *slot)
+void slot_cache_spill(struct slot_cache *cache)
 {
-	slot->next_free = cache->first;
-	cache->first = slot_index(slot);
-	if (++cache->count > CACHE_MOST)
-		spill(cache, CACHE_BATCH);
+	spill(cache, CACHE_BATCH);
 }
 
 void slot_flush(struct slot_cache *cache)

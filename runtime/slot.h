@@ -80,7 +80,7 @@ struct slot {
 
 	// The owner's line: whoever runs the slot. (`ending` is advanced by others.)
 	_Alignas(CACHE_LINE) struct mailbox_out out;
-	struct envelope *saved; // newest of a ring of detached envelopes, or NULL
+	struct envelope *saved; // newest of a ring of detached envelopes, or NULL; or &not_begun
 	void *state;
 	const struct noh_actor_type *type; // NULL: nobody lives here
 	uint64_t parent;                   // written by the spawner
@@ -226,13 +226,40 @@ void slot_depot_init(struct slot_depot *depot);
  * flushed. */
 void slot_depot_finish(struct slot_depot *depot);
 
+/* The cache's thread: its slow halves. */
+void slot_cache_refill(struct slot_cache *cache);
+void slot_cache_spill(struct slot_cache *cache);
+
+enum {
+	CACHE_BATCH = 128, // slots that move between a cache and the table at once
+	CACHE_MOST = 2 * CACHE_BATCH,
+};
+
 /* The cache's thread. A free slot: empty, with the generation its next tenant will have. NULL when
  * 67 million actors live. */
-struct slot *slot_take(struct slot_cache *cache);
+static inline struct slot *slot_take(struct slot_cache *cache)
+{
+	if (__builtin_expect(!cache->count, 0)) {
+		slot_cache_refill(cache);
+		if (!cache->count)
+			return NULL;
+	}
+	struct slot *slot = &slot_table[cache->first];
+	cache->first = slot->next_free;
+	cache->count--;
+	slot->place = 0;
+	return slot;
+}
 
 /* The cache's thread. The slot's tenant is gone and its generation has been advanced. Stale mail
  * may still arrive, or be in it: whoever runs the slot finds that it is nobody's. */
-void slot_give(struct slot_cache *cache, struct slot *slot);
+static inline void slot_give(struct slot_cache *cache, struct slot *slot)
+{
+	slot->next_free = cache->first;
+	cache->first = slot_index(slot);
+	if (__builtin_expect(++cache->count > CACHE_MOST, 0))
+		slot_cache_spill(cache);
+}
 
 /* Gives the cache back to the depot. */
 void slot_flush(struct slot_cache *cache);

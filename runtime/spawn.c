@@ -63,14 +63,48 @@ static const struct spawn_more *more_of(const struct noh_spawn_options *options,
 	return more;
 }
 
-static struct slot *slot_for(struct noh_runtime *runtime, struct worker *worker)
+static struct slot *slot_from_depot(struct noh_runtime *runtime)
 {
-	if (worker && worker->runtime == runtime)
-		return slot_take(&worker->slots);
 	struct slot_cache cache = {.depot = &runtime->slots};
 	struct slot *slot = slot_take(&cache);
 	slot_flush(&cache);
 	return slot;
+}
+
+// As one without options finds it. Nobody who still runs the slot looks at what is written here
+// while it is nobody's.
+static inline __attribute__((always_inline)) void
+move_in(struct slot *slot, struct noh_runtime *runtime, const struct noh_actor_type *type,
+	uint64_t parent)
+{
+	ck_pr_store_ptr(&slot->runtime, runtime);
+	ck_pr_store_ptr(&slot->type, (void *)type);
+	ck_pr_store_64(&slot->parent, parent);
+	slot->supervised = slot->named = false;
+	slot->restarts_asked = 0;
+	ck_pr_store_8(&slot->keeps_place, KEEPS_NOT);
+
+	const struct noh_limits *limits = &type->limits;
+	bool bounded = limits->mailbox_messages | limits->mailbox_bytes |
+		       (limits->on_full == NOH_FULL_LATEST);
+	if (__builtin_expect(bounded, 0)) {
+		bound_set(slot, limits);
+		ck_pr_store_8(&slot->bounded, 1);
+	}
+}
+
+// The slot may still be run by a worker that deals with what came too late for a former tenant: the
+// birth waits in the mailbox.
+static void send_birth(struct worker *worker, struct slot *slot, uint64_t handle,
+		       const struct spawn *spawn)
+{
+	struct envelope *envelope = envelope_new(sizeof(*spawn), handle_generation(handle));
+	envelope->sender = worker ? worker->self : 0;
+	envelope->type = (uint32_t)POST_CONTROL << POST_SHIFT | CONTROL_SPAWN;
+	envelope->ask = 0;
+	memcpy(envelope->body, spawn, sizeof(*spawn));
+	if (mailbox_push(&slot->in, envelope) && (!worker || !runs_next(worker, slot)))
+		schedule_newborn(slot);
 }
 
 noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *type,
@@ -80,33 +114,23 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 	struct worker *worker = this_worker;
 	if (ck_pr_load_32(&runtime->ended))
 		return NOH_NOBODY;
-	struct slot *slot = slot_for(runtime, worker);
+	struct slot *slot = worker && worker->runtime == runtime ? slot_take(&worker->slots)
+								 : slot_from_depot(runtime);
 	if (!slot)
 		return NOH_NOBODY;
 
-	uint32_t generation = ck_pr_load_32(&slot->generation);
-	uint64_t handle = handle_of(slot_index(slot), generation);
-
-	// Nobody who still runs the slot looks at these while it is nobody's.
-	ck_pr_store_ptr(&slot->runtime, runtime);
-	ck_pr_store_ptr(&slot->type, (void *)type);
-	ck_pr_store_64(&slot->parent, parent);
-	slot->supervised = options && options->supervised;
-	slot->named = options && options->name;
-	slot->restarts_asked = 0;
-	ck_pr_store_8(&slot->keeps_place, !options || !options->keeps_place ? KEEPS_NOT
-					  : slot->supervised                ? KEEPS_ALWAYS
-									    : KEEPS_AFTER_FAILURE);
-	const struct noh_limits *limits = &type->limits;
-	if (limits->mailbox_messages || limits->mailbox_bytes ||
-	    limits->on_full == NOH_FULL_LATEST) {
-		bound_set(slot, limits);
-		ck_pr_store_8(&slot->bounded, 1);
+	uint64_t handle = slot_handle(slot);
+	move_in(slot, runtime, type, parent);
+	if (options) {
+		slot->supervised = options->supervised;
+		slot->named = options->name;
+		ck_pr_store_8(&slot->keeps_place, !options->keeps_place ? KEEPS_NOT
+						  : slot->supervised    ? KEEPS_ALWAYS
+									: KEEPS_AFTER_FAILURE);
 	}
 	if (home != ANY_WORKER)
 		slot_set_home(slot, (int16_t)home);
-	struct spawn spawn = {.type = type,
-			      .state = state_copy(type, state, slot->supervised),
+	struct spawn spawn = {.state = state_copy(type, state, slot->supervised),
 			      .more = more_of(options, worker, handle)};
 	if (worker && parent == worker->self)
 		family_add(worker->running, handle);
@@ -114,19 +138,41 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 		post_control(parent, CONTROL_ADOPT, handle, NULL,
 			     0); // before the child can report its end
 
-	struct envelope *envelope = envelope_new(sizeof(spawn), generation);
-	envelope->sender = worker ? worker->self : 0;
-	envelope->type = (uint32_t)POST_CONTROL << POST_SHIFT | CONTROL_SPAWN;
-	envelope->ask = 0;
-	memcpy(envelope->body, &spawn, sizeof(spawn));
 	if (worker) {
 		worker->statistics.spawned++;
 		worker->credit--;
 	}
 	if (trace_on)
-		trace_spawn(envelope->sender, handle, type, options ? options->name : NULL);
-	if (mailbox_push(&slot->in, envelope) && (!worker || !runs_next(worker, slot)))
-		schedule_newborn(slot);
+		trace_spawn(worker ? worker->self : 0, handle, type, options ? options->name : NULL);
+	send_birth(worker, slot, handle, &spawn);
+	return (noh_actor){handle};
+}
+
+// The usual case: a child of an actor that runs here, without options.
+static noh_actor spawn_plainly(struct worker *worker, const struct noh_actor_type *type,
+			       const void *state)
+{
+	struct noh_runtime *runtime = worker->runtime;
+	if (ck_pr_load_32(&runtime->ended))
+		return NOH_NOBODY;
+	struct slot *slot = slot_take(&worker->slots);
+	if (!slot)
+		return NOH_NOBODY;
+
+	uint64_t handle = slot_handle(slot);
+	move_in(slot, runtime, type, worker->self);
+	void *copy = state_copy(type, state, false);
+	family_add(worker->running, handle);
+	worker->statistics.spawned++;
+	worker->credit--;
+	if (__builtin_expect(mailbox_claim(&slot->in), 1)) {
+		slot->state = copy;
+		slot->saved = &not_begun;
+		if (!ring_put_next(&worker->ring, slot))
+			schedule_child(worker, slot);
+	} else {
+		send_birth(worker, slot, handle, &(struct spawn){.state = copy});
+	}
 	return (noh_actor){handle};
 }
 
@@ -137,18 +183,9 @@ static void check_quota(const struct slot *slot)
 		noh_fail("over its quota of children: %zu", most);
 }
 
-noh_actor noh_spawn_type(const struct noh_actor_type *type, const void *state,
-			 const struct noh_spawn_options *options)
+// As a type must be; a fiber or one of handlers.
+static void check_type(const struct worker *worker, const struct noh_actor_type *type)
 {
-	struct worker *worker = this_worker;
-	struct noh_spawn_options whole = {0};
-
-	// Programs compiled against an older header pass a shorter struct.
-	if (options) {
-		memcpy(&whole, options,
-		       options->size < sizeof(whole) ? options->size : sizeof(whole));
-		options = &whole;
-	}
 	if (type->abi != NOH_ABI || (!type->receive && !type->run)) {
 		runtime_log(worker ? worker->runtime : NULL, NOH_ERROR,
 			    "noh_spawn: %s is not an actor type of this version",
@@ -162,6 +199,22 @@ noh_actor noh_spawn_type(const struct noh_actor_type *type, const void *state,
 			    type->name);
 		abort();
 	}
+}
+
+static __attribute__((noinline)) noh_actor spawn_anyhow(struct worker *worker,
+							const struct noh_actor_type *type,
+							const void *state,
+							const struct noh_spawn_options *options)
+{
+	struct noh_spawn_options whole = {0};
+
+	// Programs compiled against an older header pass a shorter struct.
+	if (options) {
+		memcpy(&whole, options,
+		       options->size < sizeof(whole) ? options->size : sizeof(whole));
+		options = &whole;
+	}
+	check_type(worker, type);
 	if (!worker || !worker->running) {
 		if (!whole.in)
 			outside("noh_spawn without .in = runtime");
@@ -174,6 +227,18 @@ noh_actor noh_spawn_type(const struct noh_actor_type *type, const void *state,
 		check_quota(worker->running);
 	return spawn_in(runtime, type, state, options, own_child ? worker->self : runtime->guardian,
 			ANY_WORKER);
+}
+
+noh_actor noh_spawn_type(const struct noh_actor_type *type, const void *state,
+			 const struct noh_spawn_options *options)
+{
+	struct worker *worker = this_sender;
+	bool plain = !options && worker && worker->running && worker->runs_at_once &&
+		     !(worker->running->flags & SLOT_QUOTAS) && type->abi == NOH_ABI &&
+		     type->receive && !type->run;
+	if (__builtin_expect(plain, 1))
+		return spawn_plainly(worker, type, state);
+	return spawn_anyhow(this_worker, type, state, options);
 }
 
 int noh_end_life(noh_actor who)

@@ -107,6 +107,12 @@ static __attribute__((noinline)) struct envelope *saved_or_queued(struct worker 
 		life_ending_asked(worker, slot);
 		worker->throttle = false;
 	}
+	if (slot->saved == &not_begun) {
+		worker->credit--; // a birth is a message, as it is where it comes in an envelope
+		life_begin_plainly(worker, slot);
+		return slot->saved ? saved_or_queued(worker, slot)
+				   : mailbox_take(&slot->in, &slot->out);
+	}
 	if (slot->saved && (slot->flags & (SLOT_STATE_MASK | SLOT_FIBER)) == SLOT_ALIVE) {
 		worker->hand_detached = worker->unusual = true;
 		return saved_take(slot);

@@ -139,6 +139,8 @@ void worker_run(struct worker *worker);
 void schedule(struct slot *slot);
 /* The same for one that has just been spawned. */
 void schedule_newborn(struct slot *slot);
+/* The same for a child of the actor that runs on this worker, when another one runs next. */
+void schedule_child(struct worker *worker, struct slot *slot);
 /* The worker's own thread: puts a slot that has just had its turn back into the queue. */
 void reschedule(struct worker *worker, struct slot *slot);
 /* The worker's own thread, after something was left in its queue for later. */
