@@ -3,8 +3,8 @@
  * Knows nothing of how a mailbox is linked (see mailbox.pml): a push and going idle are one step
  * each here.
  *
- * Modelled: a spawner takes the slot from the free list and pushes a spawn as the first message;
- * senders compare the slot's generation with the handle's, and push at any time later, maybe to
+ * Modelled: a spawner takes the slot from the free list; if it is idle it makes it its own, puts
+ * the tenant there and has it run, else it pushes a spawn as the first message; senders compare the slot's generation with the handle's, and push at any time later, maybe to
  * the next tenant or to nobody; workers run the slot, compare again, and end tenants, which the parent
  * is told; it gives the slot back whenever it hears of it, maybe while the slot is still run for its
  * late mail. A generation that is used up retires the slot.
@@ -18,7 +18,7 @@
  * Not modelled: the slot's home and runtime, lives, kills.
  *
  * Faults to plant: NO_CHECK_WHEN_TAKEN, TOLD_BEFORE_ADVANCE, GIVEN_WHEN_IDLE (by whoever has run a
- * free slot, and not by the parent), NEVER_RETIRED.
+ * free slot, and not by the parent), NEVER_RETIRED, CLAIMED_AFTER_A_LOOK.
  */
 #ifndef SENDERS
 #define SENDERS 2
@@ -51,6 +51,7 @@ byte handle_tenant; /* for the checks: tenants are counted, and never alike */
 /* The owner's. */
 bool alive;
 byte tenant;      /* for the checks */
+byte not_begun;   /* a tenant whose life begins before any mail is looked at; 0: nobody */
 
 byte told; /* the parent has mail: a tenant is gone */
 
@@ -92,7 +93,18 @@ proctype spawner()
 	do
 	:: atomic { free_list && tenants < GENERATIONS + 1 -> free_list--; tenants++; number = tenants };
 	   mine = generation;
-	   push(true, mine, number, was_idle);
+	   if
+#ifdef CLAIMED_AFTER_A_LOOK
+	   :: idle ->
+		idle = false;
+#else
+	   :: atomic { idle -> idle = false };
+#endif
+		assert(!not_begun);
+		not_begun = number;
+		atomic { run_queue++; assert(run_queue == 1 && !running) }
+	   :: !idle -> push(true, mine, number, was_idle)
+	   fi;
 	   atomic { handle = mine; handle_tenant = number; mine = 0; number = 0 }
 	od
 }
@@ -163,6 +175,20 @@ proctype worker()
 		running++;
 		assert(running == 1)
 	   };
+	   if
+	   :: not_begun ->
+		d_step {
+			assert(!alive);
+			alive = true;
+			tenant = not_begun;
+			not_begun = 0
+		};
+		if
+		:: end_tenant()
+		:: skip
+		fi
+	   :: else
+	   fi;
 	   do
 	   :: atomic {
 		mail?is_spawn, of_generation, of_tenant ->
@@ -240,7 +266,7 @@ init
 	};
 
 	timeout; /* nothing else can move */
-	assert(idle && empty(mail) && !run_queue && !running);
+	assert(idle && empty(mail) && !run_queue && !running && !not_begun);
 	assert(!told);
 	assert(alive || free_list || !generation)
 }
