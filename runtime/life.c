@@ -415,8 +415,8 @@ static void end_life(struct worker *worker, struct slot *slot, int why, int64_t 
 	life_end_rest(worker, slot);
 }
 
-// Whether it has nothing to be released but its state, wants to hear nothing, and leaves nobody to be
-// told of a normal end but its parent.
+// Whether it has nothing to be released but its state, wants to hear nothing, and leaves nobody to
+// be told of a normal end but its parent.
 static inline bool is_plain(const struct slot *slot)
 {
 	const uint16_t others = SLOT_STATE_MASK | SLOT_KEEPS_PLACE | SLOT_FIBER | SLOT_ENDS_LATER |

@@ -73,9 +73,10 @@ static struct slot *slot_from_depot(struct noh_runtime *runtime)
 
 // As one without options finds it. Nobody who still runs the slot looks at what is written here
 // while it is nobody's.
-static inline __attribute__((always_inline)) void
-move_in(struct slot *slot, struct noh_runtime *runtime, const struct noh_actor_type *type,
-	uint64_t parent)
+static inline __attribute__((always_inline)) void move_in(struct slot *slot,
+							  struct noh_runtime *runtime,
+							  const struct noh_actor_type *type,
+							  uint64_t parent)
 {
 	ck_pr_store_ptr(&slot->runtime, runtime);
 	ck_pr_store_ptr(&slot->type, (void *)type);
@@ -143,7 +144,8 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 		worker->credit--;
 	}
 	if (trace_on)
-		trace_spawn(worker ? worker->self : 0, handle, type, options ? options->name : NULL);
+		trace_spawn(worker ? worker->self : 0, handle, type,
+			    options ? options->name : NULL);
 	send_birth(worker, slot, handle, &spawn);
 	return (noh_actor){handle};
 }
