@@ -6,7 +6,7 @@
 
 #include <noh/noh.h>
 
-#include "runtime/life.h"
+#include "runtime/birth.h"
 #include "runtime/recorder.h"
 
 enum { POSTPONED_MOST = 1000 };

@@ -1,10 +1,15 @@
-/* Births: the word from a supervised actor to its parent that it has started. Knows nothing of what
- * comes before or after. */
+/* Births: how a life begins in its slot, and the word from a supervised actor to its parent that it
+ * has started. Knows nothing of what comes before or after. */
 #include "runtime/birth.h"
+
+#include <stdlib.h>
 
 #include <noh/noh.h>
 
+#include "runtime/bound.h"
+#include "runtime/fibers.h"
 #include "runtime/life.h"
+#include "runtime/links.h"
 #include "runtime/turn.h"
 
 void birth_tell(struct worker *worker, struct slot *slot)
@@ -34,6 +39,112 @@ void birth_heard(struct worker *worker, struct slot *slot, uint64_t child)
 	    accepts(slot->type, &noh_started_message))
 		turn_give(worker, slot, &noh_started_message, &started);
 }
+
+// ---- beginning
+
+uint16_t heard_by(const struct noh_actor_type *type)
+{
+	uint32_t stopping = noh_message_known_id(&noh_stopping_message);
+	uint32_t down = noh_message_known_id(&noh_down_message);
+	uint16_t flags = 0;
+
+	// Who lists nothing is asked, unless it is a fiber.
+	if (!type->accepts)
+		return type->receive ? SLOT_HEARS_STOPPING : 0;
+	for (const struct noh_message_type *const *entry = type->accepts; *entry; entry++) {
+		uint32_t id = noh_message_known_id(*entry);
+		if (id == stopping)
+			flags |= SLOT_HEARS_STOPPING;
+		if (id == down)
+			flags |= SLOT_HEARS_ENDS;
+	}
+	return flags;
+}
+
+static void start(struct worker *worker, struct slot *slot)
+{
+	const struct rare *rare = rare_if_any(slot);
+
+	if (slot->type->run) {
+		fiber_create(worker, slot);
+		return;
+	}
+	struct noh_start start = {.restarts = rare ? rare->restarts : 0,
+				  .last_failure =
+					  rare && rare->last_failure ? rare->last_failure : ""};
+	turn_give(worker, slot, &noh_start_message, &start);
+}
+
+static __attribute__((noinline)) void start_supervised(struct worker *worker, struct slot *slot)
+{
+	slot->flags |= SLOT_STARTING | SLOT_NOTED;
+	start(worker, slot);
+	birth_over(worker, slot);
+}
+
+static inline void begin(struct worker *worker, struct slot *slot, bool again)
+{
+	if (__builtin_expect(slot->bounded, 0))
+		bound_begin(slot, again);
+	if (__builtin_expect(slot->supervised, 0))
+		start_supervised(worker, slot);
+	else
+		start(worker, slot);
+}
+
+static inline void move_in(struct worker *worker, struct slot *slot)
+{
+	const struct noh_actor_type *type = slot->type;
+	const struct noh_limits *limits = &type->limits;
+	bool quotas = limits->owned_bytes | limits->timers | limits->children;
+	slot->flags = SLOT_ALIVE | worker->born_with | heard_by(type) | (quotas ? SLOT_QUOTAS : 0) |
+		      (type->run ? SLOT_FIBER : 0) |
+		      (ck_pr_load_8(&slot->keeps_place) ? SLOT_KEEPS_PLACE : 0);
+	worker->self = slot_handle(slot);
+}
+
+struct envelope not_begun;
+
+void birth_plain(struct worker *worker, struct slot *slot)
+{
+	slot->saved = NULL;
+	move_in(worker, slot);
+	begin(worker, slot, false);
+}
+
+void birth_by_envelope(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	struct spawn *spawn = (struct spawn *)envelope->body;
+	const struct spawn_more *more = spawn->more;
+
+	slot->state = spawn->state;
+	move_in(worker, slot);
+	if (more) {
+		if (more->name)
+			rare_of(slot)->name = more->name;
+		if (more->describe)
+			rare_of(slot)->describe = more->describe;
+		if (more->drop_mail)
+			slot->flags |= SLOT_DROPS_MAIL;
+		if (more->watch)
+			relations_add(relations_of(slot), RELATION_WATCHER, more->spawner,
+				      more->watch, true);
+		if (more->link)
+			links_add(slot, more->spawner, more->link);
+		free((void *)more);
+	}
+	begin(worker, slot, false);
+}
+
+void birth_again(struct worker *worker, struct slot *slot)
+{
+	slot->flags &= (uint16_t) ~(SLOT_TRAPS_EXITS | SLOT_HEARS_STOPPING | SLOT_HEARS_ENDS);
+	slot->flags |= heard_by(slot->type);
+	slot_set_state(slot, SLOT_ALIVE);
+	begin(worker, slot, true);
+}
+
+// ---- public
 
 void noh_start_later(void)
 {

@@ -1,8 +1,22 @@
-/* Births: how the parent of a supervised actor hears that it has started. */
+/* Births: how a life begins, and the parent of a supervised actor hears that it has started. */
 #ifndef NOH_RUNTIME_BIRTH_H
 #define NOH_RUNTIME_BIRTH_H
 
 #include "runtime/post.h"
+
+/* All of these: whoever runs the slot. A life begins: by the first envelope of a tenant. */
+void birth_by_envelope(struct worker *worker, struct slot *slot, struct envelope *envelope);
+
+/* Without one: its spawner has found the mailbox idle, has put the state where it belongs, and made
+ * `saved` point to this. */
+extern struct envelope not_begun;
+void birth_plain(struct worker *worker, struct slot *slot);
+
+/* In a place that was kept. */
+void birth_again(struct worker *worker, struct slot *slot);
+
+/* What a type takes of the messages that the library sends most often: SLOT_HEARS_ flags. */
+uint16_t heard_by(const struct noh_actor_type *type);
 
 /* Whoever runs the slot. on_start has returned, or the fiber waits: tells the parent, unless the
  * actor has ended or asked for more time. */

@@ -27,7 +27,7 @@ void control_handle(struct worker *worker, struct slot *slot, struct envelope *e
 {
 	switch ((enum control)post_id(envelope)) {
 	case CONTROL_SPAWN:
-		life_begin(worker, slot, envelope);
+		birth_by_envelope(worker, slot, envelope);
 		break;
 	case CONTROL_WAKE:
 		// `ending` is looked at before each envelope; but it may have been set, and this

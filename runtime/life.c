@@ -1,5 +1,5 @@
 /*
- * Lives: how an actor moves into its slot, fails, ends, and leaves.
+ * Lives: how an actor fails, ends, and leaves its slot.
  *
  * An end has three steps. First the actor itself: noh_stopping, its fiber's stack. Then its
  * children: they are shut down, and the actor stays until the last has ended (state ENDING), so
@@ -39,82 +39,6 @@
 #include "runtime/trace.h"
 #include "runtime/turn.h"
 #include "runtime/watches.h"
-
-// ---- beginning
-
-static void start(struct worker *worker, struct slot *slot)
-{
-	const struct rare *rare = rare_if_any(slot);
-
-	if (slot->type->run) {
-		fiber_create(worker, slot);
-		return;
-	}
-	struct noh_start start = {.restarts = rare ? rare->restarts : 0,
-				  .last_failure =
-					  rare && rare->last_failure ? rare->last_failure : ""};
-	turn_give(worker, slot, &noh_start_message, &start);
-}
-
-static __attribute__((noinline)) void start_supervised(struct worker *worker, struct slot *slot)
-{
-	slot->flags |= SLOT_STARTING | SLOT_NOTED;
-	start(worker, slot);
-	birth_over(worker, slot);
-}
-
-static inline void come_alive(struct worker *worker, struct slot *slot)
-{
-	const struct noh_actor_type *type = slot->type;
-	const struct noh_limits *limits = &type->limits;
-	bool quotas = limits->owned_bytes | limits->timers | limits->children;
-	slot->flags = SLOT_ALIVE | worker->born_with | heard_by(type) | (quotas ? SLOT_QUOTAS : 0) |
-		      (type->run ? SLOT_FIBER : 0) |
-		      (ck_pr_load_8(&slot->keeps_place) ? SLOT_KEEPS_PLACE : 0);
-	worker->self = slot_handle(slot);
-}
-
-static inline void start_first(struct worker *worker, struct slot *slot)
-{
-	if (__builtin_expect(slot->bounded, 0))
-		bound_begin(slot, false);
-	if (__builtin_expect(slot->supervised, 0))
-		start_supervised(worker, slot);
-	else
-		start(worker, slot);
-}
-
-struct envelope not_begun;
-
-void life_begin_plainly(struct worker *worker, struct slot *slot)
-{
-	slot->saved = NULL;
-	come_alive(worker, slot);
-	start_first(worker, slot);
-}
-
-void life_begin(struct worker *worker, struct slot *slot, struct envelope *envelope)
-{
-	struct spawn *spawn = (struct spawn *)envelope->body;
-
-	slot->state = spawn->state;
-	come_alive(worker, slot);
-	if (spawn->more) {
-		if (spawn->more->name)
-			rare_of(slot)->name = spawn->more->name;
-		if (spawn->more->describe)
-			rare_of(slot)->describe = spawn->more->describe;
-		if (spawn->more->drop_mail)
-			slot->flags |= SLOT_DROPS_MAIL;
-		if (spawn->more->watch)
-			relations_add(relations_of(slot), RELATION_WATCHER, spawn->more->spawner,
-				      spawn->more->watch, true);
-		if (spawn->more->link)
-			links_add(slot, spawn->more->spawner, spawn->more->link);
-		free((void *)spawn->more);
-	}
-	start_first(worker, slot);
-}
 
 // ---- leaving
 
@@ -251,15 +175,7 @@ static void start_again(struct worker *worker, struct slot *slot, void *state)
 	slot->state = state;
 	if (rare->born_as)
 		ck_pr_store_ptr(&slot->type, (void *)rare->born_as);
-	slot->flags &= (uint16_t) ~(SLOT_TRAPS_EXITS | SLOT_HEARS_STOPPING | SLOT_HEARS_ENDS);
-	slot->flags |= heard_by(slot->type);
-	slot_set_state(slot, SLOT_ALIVE);
-	if (slot->bounded)
-		bound_begin(slot, true);
-	if (slot->supervised)
-		start_supervised(worker, slot);
-	else
-		start(worker, slot);
+	birth_again(worker, slot);
 }
 
 bool life_keeps_mail(const struct slot *slot)

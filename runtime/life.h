@@ -1,19 +1,10 @@
-/* An actor's life: moving into a slot, children, failing, ending, starting again. Called by the
- * turn that runs it. */
+/* An actor's life: children, failing, ending, starting again. Called by the turn that runs it. */
 #ifndef NOH_RUNTIME_LIFE_H
 #define NOH_RUNTIME_LIFE_H
 
 #include "runtime/post.h"
 
 /* What every function here has in common: the caller runs the slot. */
-
-/* The first envelope of a tenant has come. */
-void life_begin(struct worker *worker, struct slot *slot, struct envelope *envelope);
-
-/* What `saved` of a tenant points to whose life is to begin without an envelope: its spawner has
- * found the mailbox idle, and has put the state where it belongs. */
-extern struct envelope not_begun;
-void life_begin_plainly(struct worker *worker, struct slot *slot);
 
 /* Ends the life that runs. `reason` may be NULL; it is copied. The actor may wait for its children
  * before it is gone. */
@@ -44,9 +35,6 @@ void life_let_go(struct worker *worker, struct slot *slot);
 noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *type,
 		   const void *state, const struct noh_spawn_options *options, uint64_t parent,
 		   int home);
-
-/* What a type takes of the messages that the library sends most often: SLOT_HEARS_ flags. */
-uint16_t heard_by(const struct noh_actor_type *type);
 
 /* True if the actor's type has this message in its list. */
 bool accepts(const struct noh_actor_type *type, const struct noh_message_type *message);

@@ -5,6 +5,7 @@
 
 #include <noh/noh.h>
 
+#include "runtime/birth.h"
 #include "runtime/bound.h"
 #include "runtime/family.h"
 #include "runtime/guardian.h"
@@ -19,25 +20,6 @@ bool accepts(const struct noh_actor_type *type, const struct noh_message_type *m
 		if (noh_message_id(*entry) == id)
 			return true;
 	return false;
-}
-
-uint16_t heard_by(const struct noh_actor_type *type)
-{
-	uint32_t stopping = noh_message_known_id(&noh_stopping_message);
-	uint32_t down = noh_message_known_id(&noh_down_message);
-	uint16_t flags = 0;
-
-	// Who lists nothing is asked, unless it is a fiber.
-	if (!type->accepts)
-		return type->receive ? SLOT_HEARS_STOPPING : 0;
-	for (const struct noh_message_type *const *entry = type->accepts; *entry; entry++) {
-		uint32_t id = noh_message_known_id(*entry);
-		if (id == stopping)
-			flags |= SLOT_HEARS_STOPPING;
-		if (id == down)
-			flags |= SLOT_HEARS_ENDS;
-	}
-	return flags;
 }
 
 // Its spawner, the running actor, sets up its own sides here; the new actor does so before it runs.

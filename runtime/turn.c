@@ -11,6 +11,7 @@
 #include <noh/noh.h>
 
 #include "runtime/become.h"
+#include "runtime/birth.h"
 #include "runtime/crash.h"
 #include "runtime/handle.h"
 #include "runtime/life.h"
@@ -109,7 +110,7 @@ static __attribute__((noinline)) struct envelope *saved_or_queued(struct worker 
 	}
 	if (slot->saved == &not_begun) {
 		worker->credit--; // a birth is a message, as it is where it comes in an envelope
-		life_begin_plainly(worker, slot);
+		birth_plain(worker, slot);
 		return slot->saved ? saved_or_queued(worker, slot)
 				   : mailbox_take(&slot->in, &slot->out);
 	}
