@@ -44,15 +44,18 @@ void birth_heard(struct worker *worker, struct slot *slot, uint64_t child)
 
 uint16_t heard_by(const struct noh_actor_type *type)
 {
+	uint32_t start = noh_message_known_id(&noh_start_message);
 	uint32_t stopping = noh_message_known_id(&noh_stopping_message);
 	uint32_t down = noh_message_known_id(&noh_down_message);
 	uint16_t flags = 0;
 
 	// Who lists nothing is asked, unless it is a fiber.
 	if (!type->accepts)
-		return type->receive ? SLOT_HEARS_STOPPING : 0;
+		return type->receive ? SLOT_HEARS_START | SLOT_HEARS_STOPPING : 0;
 	for (const struct noh_message_type *const *entry = type->accepts; *entry; entry++) {
 		uint32_t id = noh_message_known_id(*entry);
+		if (id == start)
+			flags |= SLOT_HEARS_START;
 		if (id == stopping)
 			flags |= SLOT_HEARS_STOPPING;
 		if (id == down)
@@ -65,14 +68,14 @@ static void start(struct worker *worker, struct slot *slot)
 {
 	const struct rare *rare = rare_if_any(slot);
 
-	if (slot->type->run) {
+	if (slot->flags & SLOT_FIBER) {
 		fiber_create(worker, slot);
-		return;
+	} else if (slot->flags & SLOT_HEARS_START) {
+		struct noh_start start = {
+			.restarts = rare ? rare->restarts : 0,
+			.last_failure = rare && rare->last_failure ? rare->last_failure : ""};
+		turn_give(worker, slot, &noh_start_message, &start);
 	}
-	struct noh_start start = {.restarts = rare ? rare->restarts : 0,
-				  .last_failure =
-					  rare && rare->last_failure ? rare->last_failure : ""};
-	turn_give(worker, slot, &noh_start_message, &start);
 }
 
 static __attribute__((noinline)) void start_supervised(struct worker *worker, struct slot *slot)
@@ -138,7 +141,7 @@ void birth_by_envelope(struct worker *worker, struct slot *slot, struct envelope
 
 void birth_again(struct worker *worker, struct slot *slot)
 {
-	slot->flags &= (uint16_t) ~(SLOT_TRAPS_EXITS | SLOT_HEARS_STOPPING | SLOT_HEARS_ENDS);
+	slot->flags &= (uint16_t) ~(SLOT_TRAPS_EXITS | SLOT_HEARS);
 	slot->flags |= heard_by(slot->type);
 	slot_set_state(slot, SLOT_ALIVE);
 	begin(worker, slot, true);

@@ -121,10 +121,13 @@ enum {
 	SLOT_STAMPED = 1 << 9,      // noh_idle_after(): it is noted when a message comes
 	SLOT_QUOTAS = 1 << 12,      // of owned bytes, timers or children
 	SLOT_TRAPS_EXITS = 1 << 10,
-	SLOT_DROPS_MAIL = 1 << 14, // the next life is not to have what came for this one
-	SLOT_LOOKS = 1 << 11,      // a fiber that waits only until all mail has been looked at
-	SLOT_NOTED = 1 << 13,      // what it is delivered is noted: simulated or supervised
+	SLOT_DROPS_MAIL = 1 << 14,  // the next life is not to have what came for this one
+	SLOT_LOOKS = 1 << 11,       // a fiber that waits only until all mail has been looked at
+	SLOT_HEARS_START = 1 << 15, // its type takes noh_start
+	SLOT_NOTED = 1 << 13,       // what it is delivered is noted: simulated or supervised
 };
+
+enum { SLOT_HEARS = SLOT_HEARS_START | SLOT_HEARS_STOPPING | SLOT_HEARS_ENDS };
 
 // The process's table: one reserved range of addresses, made usable piece by piece.
 extern struct slot *slot_table;

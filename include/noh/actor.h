@@ -92,7 +92,9 @@ struct noh_actor_type {
 	uint32_t abi; // NOH_ABI
 	const char *name;
 	size_t state_size;
-	const struct noh_message_type *const *accepts; // ends with NULL; of a fiber NULL
+	// Ends with NULL; of a fiber NULL. What the library sends by itself, as noh_start, comes to
+	// those who list it.
+	const struct noh_message_type *const *accepts;
 	const struct noh_message_type *const *asks; // requests whose outcome it handles; likewise
 	enum noh_handled (*receive)(void *state, const struct noh_delivery *in);
 	void (*run)(void *state);

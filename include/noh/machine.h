@@ -120,7 +120,7 @@ struct noh_machine {
 		return NOH_NOT_UNDERSTOOD;                                                         \
 	}                                                                                          \
 	static const struct noh_message_type *const type##_others[] = {                            \
-		NOH_EACH(NOH_ACCEPT, type, __VA_ARGS__) NULL};                                     \
+		NOH_EACH(NOH_ACCEPT, type, __VA_ARGS__) NOH_ACCEPT3(type, noh_start, ) NULL};      \
 	static const struct noh_message_type *const type##_asks[] = {                              \
 		NOH_EACH(NOH_ASKS, type, __VA_ARGS__) NULL};                                       \
 	static const struct noh_message_type                                                       \
