@@ -159,7 +159,6 @@ void schedule(struct slot *slot)
 void schedule_child(struct worker *worker, struct slot *slot)
 {
 	newborns_push(&worker->newborns, slot, worker->running, worker->now_ns);
-	worker->ring_runs = 0;
 	maybe_wake_one(worker);
 }
 
@@ -242,11 +241,21 @@ static struct slot *take_home(struct worker *worker)
 	return slot ? slot : shared_queue_take(&worker->home);
 }
 
+// Of the ring, and of those who have just been spawned: by turns.
+static inline struct slot *take_waiting(struct worker *worker)
+{
+	struct slot *slot;
+	if ((slot = newborns_take(&worker->newborns, worker->now_ns, true)) ||
+	    (slot = ring_take(&worker->ring)))
+		return slot;
+	return newborns_take(&worker->newborns, worker->now_ns, false);
+}
+
 struct slot *take_from_ring(struct worker *worker)
 {
 	worker->ring_runs--;
 	worker->next_runs = NEXT_MOST;
-	return ring_take(&worker->ring);
+	return take_waiting(worker);
 }
 
 static bool is_home_waiting(struct worker *worker)
@@ -270,11 +279,9 @@ static struct slot *take_own(struct worker *worker)
 
 	// The next slot has been used so often that the ring would starve, or is empty.
 	worker->next_runs = NEXT_MOST;
-	if (!worker->newborns.any && !is_home_waiting(worker))
+	if (!is_home_waiting(worker))
 		worker->ring_runs = RING_MOST - 1;
-	if ((slot = newborns_take(&worker->newborns, worker->now_ns, true)) ||
-	    (slot = ring_take(&worker->ring)) ||
-	    (slot = newborns_take(&worker->newborns, worker->now_ns, false)))
+	if ((slot = take_waiting(worker)))
 		return slot;
 	worker->next_runs = NEXT_ALONE; // nobody waits in the ring
 	worker->ring_runs = 0;
