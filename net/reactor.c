@@ -79,7 +79,8 @@ void reactor_expect(struct net_reactor *reactor, struct deadline *deadline, int6
 	uint64_t now_ms = (reactor->now_ns + NS_A_MS - 1) / NS_A_MS;
 
 	wheel_remove(&deadline->entry);
-	wheel_add(&reactor->deadlines, &deadline->entry, now_ms + (ms > 0 ? (uint64_t)ms : 0));
+	deadline->entry.deadline = now_ms + (ms > 0 ? (uint64_t)ms : 0);
+	wheel_add(&reactor->deadlines, &deadline->entry);
 }
 
 void reactor_forget(struct deadline *deadline)
@@ -273,6 +274,7 @@ static void destroy(struct reactor *base)
 	}
 	say_last_words(reactor);
 	timekeeper_finish(&reactor->keeper);
+	wheel_finish(&reactor->deadlines);
 	reactor->poller->ops->destroy(reactor->poller);
 	pool_give(pool_class_of(sizeof(*reactor)), reactor);
 }
@@ -299,7 +301,7 @@ struct net_reactor *net_reactor_create(struct network *network, struct worker *h
 		.now_ns = now_ns,
 		.window_began_ns = now_ns,
 	};
-	wheel_init(&reactor->deadlines, now_ns / NS_A_MS);
+	wheel_init(&reactor->deadlines, 0, now_ns / NS_A_MS);
 	timekeeper_init(&reactor->keeper, &reactor->base,
 			network->memory ? TICK_BITS_EXACT : TICK_BITS, now_ns);
 	return reactor;

@@ -59,7 +59,8 @@ static void invalidate_id(struct timer *timer)
 void timer_cancel(struct timer *timer)
 {
 	struct timekeeper *here = timekeeper_here();
-	struct timer_body body = timer_body_of(timer);
+	struct timer_more *more = timer->more;
+	uint32_t type = timer_type(timer);
 	bool is_last; // no tick is in flight that would free the body
 
 	timer_disown(timer);
@@ -91,7 +92,7 @@ void timer_cancel(struct timer *timer)
 		bool was_armed = timer_state(word) == TIMER_ARMED;
 		if (was_armed) {
 			is_last = !timer_in_flight(word);
-			timekeeper_remove(here, timer);
+			wheel_remove(&timer->entry);
 			ck_pr_store_64(&timer->word, timer_with(word, TIMER_OFF));
 			if (is_last && !(word & TIMER_RETURNED))
 				timer_give(here, timer);
@@ -101,7 +102,7 @@ void timer_cancel(struct timer *timer)
 			break;
 	}
 	if (is_last)
-		timer_body_free(body);
+		timer_more_free(more, type);
 }
 
 // ---- arming
@@ -140,7 +141,8 @@ static bool admit(struct gate *gate, const void *body)
 
 static void end_one_shot(struct timer *timer)
 {
-	struct timer_body body = timer_body_of(timer);
+	struct timer_more *more = timer->more;
+	uint32_t type = timer_type(timer);
 	uint64_t word;
 
 	timer_disown(timer);
@@ -150,26 +152,27 @@ static void end_one_shot(struct timer *timer)
 	while (!swap_if_64(&timer->word, word, timer_with(word - TIMER_IN_FLIGHT, TIMER_OFF)));
 	if (!(word & TIMER_RETURNED))
 		give(timer);
-	timer_body_free(body);
+	timer_more_free(more, type);
 }
 
 // Finds the next deadline of an interval whose tick has been handled. True: it is due already.
 static bool advance(struct timer *timer, uint64_t now_ns)
 {
-	uint64_t period = timer->period_ns;
-	uint64_t late = now_ns > timer->deadline_ns ? now_ns - timer->deadline_ns : 0;
-	uint64_t next = timer->deadline_ns + period;
+	uint64_t period = timer->more->period_ns, deadline_ns = timer->entry.deadline;
+	uint64_t late = now_ns > deadline_ns ? now_ns - deadline_ns : 0;
+	uint64_t next = deadline_ns + period;
+	enum noh_missed policy = (enum noh_missed)timer_policy(timer);
 
-	timer->missed = 0;
-	if (timer->policy != NOH_MISSED_BURST) {
+	timer->more->missed = 0;
+	if (policy != NOH_MISSED_BURST) {
 		uint64_t missed = late / period;
-		timer->missed = missed < UINT32_MAX ? (uint32_t)missed : UINT32_MAX;
-		if (timer->policy == NOH_MISSED_SKIP)
+		timer->more->missed = missed < UINT32_MAX ? (uint32_t)missed : UINT32_MAX;
+		if (policy == NOH_MISSED_SKIP)
 			next += missed * period;
 		else if (late >= LATE_NS || missed)
 			next = now_ns + period;
 	}
-	ck_pr_store_64(&timer->deadline_ns, next);
+	ck_pr_store_64(&timer->entry.deadline, next);
 	return next <= now_ns;
 }
 
@@ -187,7 +190,7 @@ static void retired(struct gate *gate, const void *unused)
 		// the end of its owner cancels it.
 		if (timer_state(word) == TIMER_QUEUED && is_last && timekeeper_here() &&
 		    !timekeeper_is_delivering()) {
-			if (!timer->period_ns)
+			if (!timer->more || !timer->more->period_ns)
 				end_one_shot(timer);
 			else if (advance(timer, runtime_now_ns(worker_here()->runtime)))
 				timekeeper_tick(timer);
@@ -197,13 +200,14 @@ static void retired(struct gate *gate, const void *unused)
 		}
 
 		// A revoked one.
-		struct timer_body body = timer_body_of(timer);
+		struct timer_more *more = timer->more;
+		uint32_t type = timer_type(timer);
 		if (!swap_if_64(&timer->word, word, after)) // pairs with fire(), take_back()
 			continue;
 		if (timer_state(word) == TIMER_OFF && is_last) {
 			if (!(word & TIMER_RETURNED))
 				give(timer);
-			timer_body_free(body);
+			timer_more_free(more, type);
 		}
 		return;
 	}

@@ -11,9 +11,9 @@
 #include "mailbox/pool.h"
 #include "runtime/slot.h"
 #include "timers/timer.h"
+#include "timers/timer_body.h"
 
 enum {
-	KEEPER_LIMIT = 4096,
 	LEAST_ROOM = 32,
 	RING_EVERY = 1024, // timers returned to a keeper that sleeps before it is woken for them
 };
@@ -40,7 +40,7 @@ bool timekeeper_is_delivering(void)
  * the timer before the tick can be seen, since from then on the actor's side may do as it likes. */
 static void deliver_holding(struct timer *timer, const struct message_info *info)
 {
-	void *body = timer->body.apart.at;
+	void *body = timer->more->body;
 	size_t size = message_size(info, body);
 	enum pool_class class = pool_class_of(size);
 	void *moved = pool_take(class, size);
@@ -58,23 +58,15 @@ static void deliver_holding(struct timer *timer, const struct message_info *info
 
 void timekeeper_tick(struct timer *timer)
 {
-	const struct message_info *info = message_info(timer->type);
+	const struct message_info *info = message_info(timer_type(timer));
 
 	is_delivering = true;
-	if (__builtin_expect(info->holds, 0)) {
+	if (__builtin_expect(info->holds, 0))
 		deliver_holding(timer, info);
-	} else {
-		const void *body =
-			timer_has_body_inside(info) ? timer->body.inside : timer->body.apart.at;
-		deliver(timer->receiver, timer->receiver, &info->type, body, &timer->gate);
-	}
+	else
+		deliver(timer->receiver, timer->receiver, &info->type, timer_body(timer),
+			&timer->gate);
 	is_delivering = false;
-}
-
-// Rounds up, so that no tick is early.
-static uint64_t tick_of(const struct timekeeper *keeper, uint64_t ns)
-{
-	return (ns + ((UINT64_C(1) << keeper->tick_bits) - 1)) >> keeper->tick_bits;
 }
 
 static void fire(struct timekeeper *keeper, struct timer *timer, uint64_t now_tick)
@@ -86,13 +78,13 @@ static void fire(struct timekeeper *keeper, struct timer *timer, uint64_t now_ti
 		if (timer_state(word) != TIMER_ARMED)
 			return; // cancelled from elsewhere: it is in the stack of returned ones
 
-		uint64_t tick = tick_of(keeper, ck_pr_load_64(&timer->deadline_ns));
-		if (tick > now_tick) {
-			wheel_add(&keeper->wheel, &timer->entry, tick);
+		uint64_t deadline_ns = ck_pr_load_64(&timer->entry.deadline);
+		if (wheel_tick_of(&keeper->wheel, deadline_ns) > now_tick) {
+			wheel_add(&keeper->wheel, &timer->entry);
 			return;
 		}
 		queued = timer_with(word, TIMER_QUEUED) + TIMER_IN_FLIGHT;
-		if (message_info(timer->type)->holds)
+		if (message_info(timer_type(timer))->holds)
 			queued |= TIMER_COPYING;
 	} while (!swap_if_64(&timer->word, word, queued));
 	timekeeper_tick(timer);
@@ -100,18 +92,16 @@ static void fire(struct timekeeper *keeper, struct timer *timer, uint64_t now_ti
 
 // ---- what ticks will need, and was last touched when the timer was set
 
-static void fetch_ahead(struct timekeeper *keeper)
+static void fetch_slots(struct wheel_entry *const *entries, unsigned count)
 {
-	const struct wheel_entry *entry = wheel_walk_ahead(&keeper->wheel);
-	if (!entry)
-		return;
-	const struct timer *timer = timer_of_entry((struct wheel_entry *)(uintptr_t)entry);
-	const struct slot *slot = slot_of(ck_pr_load_64(&timer->receiver));
-	if (!slot)
-		return;
-	__builtin_prefetch(&timer->id, 1); // its second line
-	__builtin_prefetch(&slot->in, 1);
-	__builtin_prefetch(&slot->out, 1);
+	for (unsigned i = 0; i < count; i++) {
+		const struct timer *timer = timer_of_entry(entries[i]);
+		const struct slot *slot = slot_of(ck_pr_load_64(&timer->receiver));
+		if (!slot)
+			continue;
+		__builtin_prefetch(&slot->in, 1);
+		__builtin_prefetch(&slot->out, 1);
+	}
 }
 
 // The state of the actor, which will run soon. A guess: whoever runs it may change it just now.
@@ -128,24 +118,25 @@ static void fetch_state(const struct timer *timer)
 
 // ---- returned timers
 
+struct returned_timer {
+	struct returned_timer *next;
+	struct timer *timer;
+};
+
 void timekeeper_return(struct timer *timer, bool now)
 {
 	struct timekeeper *keeper = timekeeper_of(timer);
+	struct returned_timer *returned = pool_take(POOL_16, sizeof(*returned));
 	void *newest;
 
+	returned->timer = timer;
 	do {
 		newest = ck_pr_load_ptr(&keeper->returned);
-		timer->next = (struct timer *)newest;
-	} while (!swap_if((void **)&keeper->returned, newest, timer)); // pairs with take_back()
+		returned->next = (struct returned_timer *)newest;
+	} while (!swap_if((void **)&keeper->returned, newest, returned)); // pairs with take_back()
 
 	if (now || ck_pr_faa_32(&keeper->returned_count, 1) % RING_EVERY == RING_EVERY - 1)
 		reactor_wake(keeper->reactor);
-}
-
-void timekeeper_remove(struct timekeeper *keeper, struct timer *timer)
-{
-	wheel_remove(&timer->entry);
-	wheel_walk_anew(&keeper->wheel);
 }
 
 static void take_back(struct timekeeper *keeper, struct timer *timer)
@@ -156,7 +147,7 @@ static void take_back(struct timekeeper *keeper, struct timer *timer)
 		word = load_acquire_64(&timer->word); // pairs with the swaps of the actor's side
 		// An OFF one may be freed by others as soon as it is not RETURNED any more.
 		if (timer_state(word) == TIMER_OFF)
-			timekeeper_remove(keeper, timer);
+			wheel_remove(&timer->entry);
 	} while (!swap_if_64(&timer->word, word, word & ~TIMER_RETURNED));
 
 	if (timer_state(word) == TIMER_ARMED)
@@ -172,30 +163,26 @@ static void take_all_back(struct timekeeper *keeper)
 
 	ck_pr_store_32(&keeper->returned_count, 0);
 	// Pairs with timekeeper_return().
-	struct timer *timer = (struct timer *)exchange((void **)&keeper->returned, NULL);
-	while (timer) {
-		struct timer *next = timer->next;
-		take_back(keeper, timer);
-		timer = next;
+	struct returned_timer *returned =
+		(struct returned_timer *)exchange((void **)&keeper->returned, NULL);
+	while (returned) {
+		struct returned_timer *next = returned->next;
+		take_back(keeper, returned->timer);
+		pool_give(POOL_16, returned);
+		returned = next;
 	}
 }
 
 void timekeeper_add(struct timekeeper *keeper, struct timer *timer)
 {
-	timer->keeper = (uint16_t)keeper->index;
-	wheel_add(&keeper->wheel, &timer->entry, tick_of(keeper, timer->deadline_ns));
+	timer->keeper = keeper->index;
+	wheel_add(&keeper->wheel, &timer->entry);
 }
 
 void timekeeper_move(struct timekeeper *keeper, struct timer *timer)
 {
-	uint64_t tick = tick_of(keeper, ck_pr_load_64(&timer->deadline_ns));
-
-	if (wheel_contains(&timer->entry)) {
-		if (timer->entry.tick <= tick)
-			return;
-		timekeeper_remove(keeper, timer);
-	}
-	wheel_add(&keeper->wheel, &timer->entry, tick);
+	wheel_remove(&timer->entry);
+	wheel_add(&keeper->wheel, &timer->entry);
 }
 
 // ---- for the reactor
@@ -203,8 +190,8 @@ void timekeeper_move(struct timekeeper *keeper, struct timer *timer)
 void timekeeper_init(struct timekeeper *keeper, struct reactor *reactor, unsigned tick_bits,
 		     uint64_t now_ns)
 {
-	*keeper = (struct timekeeper){.reactor = reactor, .tick_bits = tick_bits};
-	wheel_init(&keeper->wheel, now_ns >> tick_bits);
+	*keeper = (struct timekeeper){.reactor = reactor};
+	wheel_init(&keeper->wheel, tick_bits, now_ns >> tick_bits);
 
 	pthread_mutex_lock(&keepers_lock);
 	while (keeper->index < KEEPER_LIMIT && keepers[keeper->index])
@@ -222,33 +209,57 @@ void timekeeper_finish(struct timekeeper *keeper)
 {
 	take_all_back(keeper);
 	timer_flush(keeper);
+	wheel_finish(&keeper->wheel);
 	keeper->reactor->timekeeper = NULL;
 	pthread_mutex_lock(&keepers_lock);
 	keepers[keeper->index] = NULL;
 	pthread_mutex_unlock(&keepers_lock);
 }
 
+// Some that are due together, out of the wheel.
+struct batch {
+	unsigned count;
+	struct wheel_entry *entries[WHEEL_CELLS];
+};
+
+static void fire_all(struct timekeeper *keeper, const struct batch *batch, uint64_t now_tick)
+{
+	for (unsigned i = 0; i < batch->count; i++) {
+		struct timer *timer = timer_of_entry(batch->entries[i]);
+		fire(keeper, timer, now_tick);
+		fetch_state(timer);
+	}
+}
+
 void timekeeper_expire(struct timekeeper *keeper, uint64_t now_ns, uint32_t room)
 {
-	uint64_t now_tick = now_ns >> keeper->tick_bits;
-	struct wheel_entry *entry;
+	uint64_t now_tick = now_ns >> keeper->wheel.tick_bits;
+	struct batch batches[2] = {0};
+	unsigned next = 0;
 
 	take_all_back(keeper);
 	// A run queue that others keep full must not stop the time.
 	if (room < LEAST_ROOM)
 		room = LEAST_ROOM;
-	while (room-- && (entry = wheel_expire(&keeper->wheel, now_tick))) {
-		fire(keeper, timer_of_entry(entry), now_tick);
-		fetch_state(timer_of_entry(entry));
-		fetch_ahead(keeper);
-	}
+	// While some tick, what the next ones need is on its way.
+	do {
+		struct batch *batch = &batches[next];
+		batch->count =
+			wheel_expire_some(&keeper->wheel, now_tick,
+					  room < WHEEL_CELLS ? room : WHEEL_CELLS, batch->entries);
+		room -= batch->count;
+		fetch_slots(batch->entries, batch->count);
+		fire_all(keeper, &batches[!next], now_tick);
+		next = !next;
+	} while (batches[!next].count);
 }
 
 uint64_t timekeeper_next_ns(struct timekeeper *keeper)
 {
 	uint64_t tick = wheel_next(&keeper->wheel);
 
-	if (tick > UINT64_MAX >> keeper->tick_bits)
+	unsigned tick_bits = keeper->wheel.tick_bits;
+	if (tick > UINT64_MAX >> tick_bits)
 		return UINT64_MAX;
-	return tick << keeper->tick_bits;
+	return tick << tick_bits;
 }

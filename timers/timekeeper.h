@@ -9,6 +9,7 @@
 #include "timers/wheel.h"
 
 struct timer;
+struct returned_timer;
 
 // How finely a keeper keeps time: deadlines round up to 2^bits nanoseconds.
 enum {
@@ -19,15 +20,14 @@ enum {
 struct timekeeper {
 	// Touched only by who holds the reactor.
 	struct reactor *reactor;
-	uint32_t index; // in the table of keepers
-	uint32_t tick_bits;
+	uint32_t index;     // in the table of keepers
 	struct timer *free; // timers of the table that this keeper has at hand
 	uint32_t free_count;
 	struct wheel wheel;
 
 	// Written by any worker: timers of this wheel that an actor elsewhere has cancelled, or
 	// wants earlier.
-	_Alignas(64) struct timer *returned;
+	_Alignas(64) struct returned_timer *returned;
 	uint32_t returned_count;
 };
 

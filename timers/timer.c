@@ -35,26 +35,18 @@ static struct timer *start(struct worker *worker, uint64_t deadline_ns, bool at_
 {
 	uint32_t type_id = noh_message_id(type);
 	const struct message_info *info = message_info(type_id);
-	struct timer_body body = timer_body_copy(info, from);
+	struct timer_more *more = timer_more_of(info, from, period_ns);
 	struct timekeeper *keeper = worker->reactor->timekeeper;
 
 	reactor_hold(keeper->reactor);
 	struct timer *timer = timer_take(keeper);
 	timer->gate.ops = &timer_ticks;
 	ck_pr_store_64(&timer->receiver, worker->self);
-	ck_pr_store_64(&timer->deadline_ns, deadline_ns);
-	timer->period_ns = period_ns;
-	timer->missed = 0;
-	timer->type = (uint16_t)type_id;
-	timer->policy = (uint16_t)policy;
-	if (body.at) {
-		timer->body.apart.at = body.at;
-		timer->body.apart.size = body.size;
-	} else {
-		message_copy(info, timer->body.inside, from);
-	}
+	ck_pr_store_64(&timer->entry.deadline, deadline_ns);
+	timer_set_what(timer, type_id, policy);
+	timer->more = more;
 	if (at_once) {
-		timer->keeper = (uint16_t)keeper->index;
+		timer->keeper = keeper->index;
 		ck_pr_store_64(&timer->word, TIMER_QUEUED + TIMER_IN_FLIGHT);
 	} else {
 		ck_pr_store_64(&timer->word, TIMER_ARMED);
@@ -72,13 +64,13 @@ static struct timer *start(struct worker *worker, uint64_t deadline_ns, bool at_
 static bool move(struct timer *timer, uint64_t word, uint64_t deadline_ns)
 {
 	struct timekeeper *here = timekeeper_here(), *keeper = timekeeper_of(timer);
-	bool is_earlier = deadline_ns < timer->deadline_ns;
+	bool is_earlier = deadline_ns < timer->entry.deadline;
 
 	if (is_earlier && keeper == here) {
 		reactor_hold(here->reactor);
 		bool is_armed = timer_state(ck_pr_load_64(&timer->word)) == TIMER_ARMED;
 		if (is_armed) {
-			ck_pr_store_64(&timer->deadline_ns, deadline_ns);
+			ck_pr_store_64(&timer->entry.deadline, deadline_ns);
 			timekeeper_move(here, timer);
 		}
 		reactor_release(here->reactor);
@@ -90,7 +82,7 @@ static bool move(struct timer *timer, uint64_t word, uint64_t deadline_ns)
 	uint64_t moved = word + TIMER_MOVED;
 	if (is_earlier)
 		moved |= TIMER_RETURNED;
-	ck_pr_store_64(&timer->deadline_ns, deadline_ns);
+	ck_pr_store_64(&timer->entry.deadline, deadline_ns);
 	if (!swap_if_64(&timer->word, word, moved)) // pairs with fire(), take_back()
 		return false;
 	if (!is_earlier)
@@ -117,7 +109,7 @@ static struct alarm *set_alarm(uint64_t deadline_ns, const struct noh_message_ty
 {
 	struct timer *timer =
 		start(worker_here(), deadline_ns, false, 0, (enum noh_missed)ALARM, type, NULL);
-	return (struct alarm *)(uintptr_t)timer->id;
+	return (struct alarm *)(uintptr_t)timer_id(timer);
 }
 
 static void cancel_alarm(struct alarm *alarm)
@@ -143,7 +135,7 @@ static size_t count_timers(const struct slot *slot)
 {
 	size_t count = 0;
 	for (uint32_t index = slot->timers; index; index = timer_table[index].older)
-		count += timer_table[index].policy != ALARM;
+		count += timer_policy(&timer_table[index]) != ALARM;
 	return count;
 }
 
@@ -178,7 +170,8 @@ noh_timer noh_timer_start(int64_t ms, int64_t every_ms, enum noh_missed missed,
 	uint64_t period_ns = 0;
 	if (is_interval)
 		period_ns = (uint64_t)(every_ms < most_ms ? every_ms : most_ms) * NS_A_MS;
-	return (noh_timer){start(worker, deadline_ns, at_once, period_ns, missed, type, body)->id};
+	return (noh_timer){
+		timer_id(start(worker, deadline_ns, at_once, period_ns, missed, type, body))};
 }
 
 uint64_t noh_ticks_missed(void)
@@ -188,7 +181,10 @@ uint64_t noh_ticks_missed(void)
 	if (!hand || post_kind(hand) != POST_GATED)
 		return 0;
 	struct gate *gate = (struct gate *)(uintptr_t)hand->ask;
-	return gate && gate->ops == &timer_ticks ? timer_of_gate(gate)->missed : 0;
+	if (!gate || gate->ops != &timer_ticks)
+		return 0;
+	const struct timer_more *more = timer_of_gate(gate)->more;
+	return more ? more->missed : 0;
 }
 
 void noh_cancel(noh_timer timer)
@@ -208,14 +204,15 @@ int noh_reset(noh_timer timer, int64_t ms)
 		return -ESRCH;
 
 	uint64_t deadline_ns = deadline_after(worker, ms > 0 ? ms : 0);
-	found->missed = 0;
+	if (found->more)
+		found->more->missed = 0;
 	for (;;) {
 		uint64_t word = load_acquire_64(&found->word); // pairs with fire()
 		if (timer_state(word) == TIMER_ARMED) {
 			if (move(found, word, deadline_ns))
 				return 0;
 		} else if (!(word & TIMER_COPYING)) {
-			ck_pr_store_64(&found->deadline_ns, deadline_ns);
+			ck_pr_store_64(&found->entry.deadline, deadline_ns);
 			timer_arm(found, 0);
 			return 0;
 		} else {

@@ -33,6 +33,7 @@
 #include <noh/timer.h>
 
 #include "mailbox/atomic.h"
+#include "mailbox/pool.h"
 #include "runtime/message.h"
 #include "runtime/seams.h"
 #include "timers/timekeeper.h"
@@ -65,37 +66,41 @@ static inline uint32_t timer_in_flight(uint64_t word)
 	return (uint32_t)word >> 4;
 }
 
-enum { TIMER_BODY_INSIDE = 32 };
+enum { TIMER_INDEX_BITS = 26, TIMER_LIMIT = 1 << TIMER_INDEX_BITS, KEEPER_LIMIT = 1 << 12 };
 
-struct timer {
-	struct gate gate;         // first: envelopes point at it
-	struct wheel_entry entry; // touched by who holds the keeper's reactor
-	uint64_t word;
-
-	// Written by the actor's side; the keeper reads them while the timer is armed.
-	uint64_t receiver; // the owner's handle
-	uint64_t deadline_ns;
-	uint32_t older, younger; // timers of the same actor, by index; the actor's side alone
-
-	// The second cache line.
-	uint64_t id;        // sequence above the index; another one as soon as it is cancelled
+// What few timers have: a message that says something, or a period.
+struct timer_more {
 	uint64_t period_ns; // 0: once
-	struct timer *next; // of free ones and of returned ones
 	uint32_t missed;
-	uint16_t keeper; // in whose wheel it is, or was last
-	uint16_t type : 14, policy : 2;
-	union {
-		uint64_t inside[TIMER_BODY_INSIDE / 8];
-		struct {
-			void *at;
-			size_t size;
-		} apart;
-	} body;
+	uint32_t bytes;       // of this block
+	unsigned char body[]; // a deep copy
 };
 
-_Static_assert(sizeof(struct timer) == 128, "a timer is two cache lines");
-_Static_assert(offsetof(struct timer, id) == 64, "the wheel needs the first line alone");
-_Static_assert(MESSAGE_TYPES <= 1 << 14, "a message id fits");
+struct timer {
+	struct gate gate; // first: envelopes point at it
+	// The wheel's, touched by who holds the keeper's reactor. But its deadline, in nanoseconds,
+	// and all that follows is written by the actor's side; the keeper reads it while the timer
+	// is armed.
+	struct wheel_entry entry;
+	uint64_t word;
+	uint64_t receiver; // the owner's handle
+	// Timers of the same actor, by index; the keeper in whose wheel it is, or was last. The
+	// actor's side alone.
+	uint64_t older : TIMER_INDEX_BITS, younger : TIMER_INDEX_BITS, keeper : 12;
+	// A sequence, another one as soon as it is cancelled; below it, where its id has the index,
+	// what it says: type and policy.
+	uint64_t id;
+	union {
+		struct timer_more *more;
+		struct timer *next; // of free ones
+	};
+};
+
+enum { TIMER_TYPE_BITS = 14, TIMER_TYPE_MASK = (1 << TIMER_TYPE_BITS) - 1 };
+
+_Static_assert(sizeof(struct timer) == CACHE_LINE, "a timer is a cache line");
+_Static_assert(MESSAGE_TYPES <= 1 << TIMER_TYPE_BITS, "a message id fits");
+_Static_assert(KEEPER_LIMIT <= 1 << 12, "a keeper's number fits");
 
 static inline struct timer *timer_of_gate(struct gate *gate)
 {
@@ -107,14 +112,24 @@ static inline struct timer *timer_of_entry(struct wheel_entry *entry)
 	return (struct timer *)(void *)((char *)entry - offsetof(struct timer, entry));
 }
 
-static inline bool timer_has_body_inside(const struct message_info *info)
+/* The actor's side, before it is armed. */
+static inline void timer_set_what(struct timer *timer, uint32_t type, enum noh_missed policy)
 {
-	return info->flat && info->type.size <= TIMER_BODY_INSIDE;
+	uint64_t sequence = timer->id & ~(uint64_t)(TIMER_LIMIT - 1);
+	ck_pr_store_64(&timer->id, sequence | (uint32_t)policy << TIMER_TYPE_BITS | type);
+}
+
+static inline uint32_t timer_type(const struct timer *timer)
+{
+	return ck_pr_load_64(&timer->id) & TIMER_TYPE_MASK;
+}
+
+static inline uint32_t timer_policy(const struct timer *timer)
+{
+	return (uint32_t)ck_pr_load_64(&timer->id) % TIMER_LIMIT >> TIMER_TYPE_BITS;
 }
 
 // ---- the table
-
-enum { TIMER_INDEX_BITS = 26, TIMER_LIMIT = 1 << TIMER_INDEX_BITS };
 
 // The process's table: one reserved range of addresses, made usable piece by piece. Index 0 is
 // never used, so that no timer has the id 0.
@@ -124,6 +139,12 @@ extern uint32_t timer_table_end; // timers from here on are not usable yet; only
 static inline uint32_t timer_index(const struct timer *timer)
 {
 	return (uint32_t)(timer - timer_table);
+}
+
+/* The actor's side. */
+static inline uint64_t timer_id(const struct timer *timer)
+{
+	return (timer->id & ~(uint64_t)(TIMER_LIMIT - 1)) | timer_index(timer);
 }
 
 /* Any thread. The timer of this id; NULL if it has been cancelled or has ticked for the last time.
@@ -136,7 +157,7 @@ static inline struct timer *timer_find(uint64_t id)
 
 	// For its owner it stays what it is; others merely look.
 	struct timer *timer = &timer_table[index];
-	return ck_pr_load_64(&timer->id) == id ? timer : NULL;
+	return (ck_pr_load_64(&timer->id) ^ id) < TIMER_LIMIT ? timer : NULL;
 }
 
 /* A timer that is in use by nobody: OFF, in no wheel, without a body. The caller holds the keeper's
@@ -156,9 +177,6 @@ struct timekeeper *timekeeper_of(const struct timer *timer);
 
 /* Puts the timer into the wheel. The caller holds the keeper's reactor. */
 void timekeeper_add(struct timekeeper *keeper, struct timer *timer);
-
-/* Takes the timer out of the wheel, if it is in it. The caller holds the keeper's reactor. */
-void timekeeper_remove(struct timekeeper *keeper, struct timer *timer);
 
 /* Makes the wheel agree with a deadline that has become earlier. The caller holds the reactor. */
 void timekeeper_move(struct timekeeper *keeper, struct timer *timer);

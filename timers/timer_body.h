@@ -1,45 +1,39 @@
-/* What a timer will say: a deep copy of a message, within the timer if it is small and flat, else
- * in a block of its own. Knows not when it is said. */
+/* What a timer will say, and its period: in a block of its own, which a timer that ticks once and
+ * only says that it did has not. Knows not when it is said. */
 #ifndef TIMERS_TIMER_BODY_H
 #define TIMERS_TIMER_BODY_H
 
 #include "mailbox/pool.h"
 #include "timers/timer.h"
 
-struct timer_body {
-	const struct message_info *info;
-	void *at; // NULL: within the timer
-	size_t size;
-};
-
-// What must be freed of a timer's body; taken before others can reuse the timer.
-static inline struct timer_body timer_body_of(const struct timer *timer)
+// Copied at the start, so that a tick cannot lack it later. NULL: there is nothing to keep.
+static inline struct timer_more *timer_more_of(const struct message_info *info, const void *from,
+					       uint64_t period_ns)
 {
-	const struct message_info *info = message_info(timer->type);
-	if (timer_has_body_inside(info))
-		return (struct timer_body){.info = info};
-	return (struct timer_body){info, timer->body.apart.at, timer->body.apart.size};
+	size_t size = message_size(info, from);
+	if (!size && !period_ns)
+		return NULL;
+
+	struct timer_more *more;
+	size_t bytes = sizeof(*more) + size;
+	more = pool_take(pool_class_of(bytes), bytes);
+	*more = (struct timer_more){.period_ns = period_ns, .bytes = (uint32_t)bytes};
+	message_copy(info, more->body, from);
+	return more;
 }
 
-static inline void timer_body_free(struct timer_body body)
+// Taken before others can use the timer for something else.
+static inline void timer_more_free(struct timer_more *more, uint32_t type)
 {
-	if (!body.at)
+	if (!more)
 		return;
-	message_release(body.info, body.at);
-	pool_give(pool_class_of(body.size), body.at);
+	message_release(message_info(type), more->body);
+	pool_give(pool_class_of(more->bytes), more);
 }
 
-// Copied at the start, so that a tick cannot lack it later.
-static inline struct timer_body timer_body_copy(const struct message_info *info, const void *from)
+static inline void *timer_body(const struct timer *timer)
 {
-	struct timer_body body = {.info = info};
-	if (timer_has_body_inside(info))
-		return body;
-
-	body.size = message_size(info, from);
-	body.at = pool_take(pool_class_of(body.size), body.size);
-	message_copy(info, body.at, from);
-	return body;
+	return timer->more ? timer->more->body : NULL;
 }
 
 #endif

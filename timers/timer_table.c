@@ -49,7 +49,7 @@ static struct timer *take_fresh(void)
 		store_release_32(&timer_table_end, (uint32_t)(table.usable / sizeof(struct timer)));
 	}
 	struct timer *timer = &timer_table[table_fresh];
-	timer->id = table_fresh++;
+	table_fresh++;
 	return timer;
 }
 

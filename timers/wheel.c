@@ -1,20 +1,18 @@
 /*
  * The timing wheel's lists and bitmaps; see wheel.h for what is always true of them. It knows no
- * clock, no threads and no allocation.
+ * clock and no threads.
  */
 #include "timers/wheel.h"
 
 #include <assert.h>
 
+#include "mailbox/atomic.h"
+#include "mailbox/pool.h"
+
 // How many entries of a slot wheel_next() looks at before it makes do with where the slot begins.
 enum { LOOK_AT_MOST = 8 };
 
-static_assert(offsetof(struct wheel_entry, link) == 0, "a link is cast to its entry");
-
-static struct wheel_entry *entry_of(struct wheel_link *link)
-{
-	return (struct wheel_entry *)link;
-}
+static_assert(offsetof(struct wheel_chunk, link) == 0, "a link is cast to its chunk");
 
 static void make_empty(struct wheel_link *list)
 {
@@ -27,12 +25,66 @@ static bool is_empty(const struct wheel_link *list)
 	return list->next == list;
 }
 
-static void append(struct wheel_link *list, struct wheel_link *link)
+static struct wheel_chunk *chunk_of(struct wheel_link *link)
 {
-	link->next = list;
-	link->prev = list->prev;
-	list->prev->next = link;
-	list->prev = link;
+	return (struct wheel_chunk *)link;
+}
+
+// ---- chunks
+
+static __attribute__((noinline)) struct wheel_chunk *chunk_append(struct wheel_link *list)
+{
+	struct wheel_chunk *chunk = pool_take(POOL_128, sizeof(*chunk));
+
+	chunk->link = (struct wheel_link){.next = list, .prev = list->prev};
+	list->prev->next = &chunk->link;
+	list->prev = &chunk->link;
+	chunk->first = chunk->used = chunk->count = 0;
+	return chunk;
+}
+
+static void chunk_free(struct wheel_chunk *chunk)
+{
+	chunk->link.prev->next = chunk->link.next;
+	chunk->link.next->prev = chunk->link.prev;
+	pool_give(POOL_128, chunk);
+}
+
+static void append(struct wheel_link *list, struct wheel_entry *entry)
+{
+	struct wheel_chunk *chunk = chunk_of(list->prev);
+
+	if (is_empty(list) || chunk->used == WHEEL_CELLS)
+		chunk = chunk_append(list);
+	entry->cell = (uintptr_t)chunk | chunk->used;
+	chunk->cells[chunk->used++] = entry;
+	chunk->count++;
+}
+
+// There is one. The chunk is gone with its last.
+static struct wheel_entry *chunk_take(struct wheel_chunk *chunk)
+{
+	while (!chunk->cells[chunk->first])
+		chunk->first++;
+	struct wheel_entry *entry = chunk->cells[chunk->first++];
+	entry->cell = 0;
+	if (!--chunk->count)
+		chunk_free(chunk);
+	return entry;
+}
+
+// Asks for what its entries are part of.
+static void chunk_fetch(const struct wheel_chunk *chunk)
+{
+	for (unsigned i = chunk->first; i < chunk->used; i++)
+		__builtin_prefetch(chunk->cells[i], 1);
+}
+
+static void fetch(const struct wheel_link *link)
+{
+	const struct wheel_chunk *chunk = (const struct wheel_chunk *)link;
+	__builtin_prefetch(chunk, 1);
+	__builtin_prefetch(&chunk->cells[WHEEL_CELLS - 1], 1);
 }
 
 // Puts all links of `from` behind those of `list`.
@@ -48,35 +100,31 @@ static void append_all(struct wheel_link *list, struct wheel_link *from)
 	make_empty(from);
 }
 
-static struct wheel_entry *take_first(struct wheel_link *list)
-{
-	struct wheel_link *first = list->next;
-
-	list->next = first->next;
-	first->next->prev = list;
-	first->next = NULL;
-	first->prev = NULL;
-	return entry_of(first);
-}
+// ---- slots
 
 static uint64_t block_of(uint64_t tick)
 {
 	return tick >> WHEEL_BLOCK_BITS;
 }
 
-static void put_into_slot(struct wheel *wheel, struct wheel_entry *entry)
+static void put(struct wheel *wheel, struct wheel_entry *entry)
 {
-	uint64_t block = block_of(entry->tick);
+	uint64_t tick = wheel_tick_of(wheel, ck_pr_load_64(&entry->deadline));
+	uint64_t block = block_of(tick);
 	unsigned slot;
 
+	if (tick <= wheel->now) {
+		append(&wheel->late, entry);
+		return;
+	}
 	if (block <= wheel->last_near) {
-		slot = entry->tick % WHEEL_NEAR_SLOTS;
+		slot = tick % WHEEL_NEAR_SLOTS;
 	} else {
 		unsigned highest = 63 - __builtin_clzll(block ^ wheel->last_near);
 		unsigned level = highest / WHEEL_FAR_BITS;
 		slot = WHEEL_NEAR_SLOTS + level * 64 + (block >> level * WHEEL_FAR_BITS) % 64;
 	}
-	append(&wheel->slots[slot], &entry->link);
+	append(&wheel->slots[slot], entry);
 	wheel->marks[slot / 64] |= UINT64_C(1) << slot % 64;
 	wheel->words[slot / 64 / 64] |= UINT64_C(1) << slot / 64 % 64;
 }
@@ -124,8 +172,8 @@ static unsigned first_near(struct wheel *wheel, uint64_t *ret_tick)
 	return slot;
 }
 
-// The same of far ones, and the block with which its span begins.
-static unsigned first_far(struct wheel *wheel, uint64_t *ret_block)
+// The same of far ones, and the first and last block of its span.
+static unsigned first_far(struct wheel *wheel, uint64_t *ret_block, uint64_t *ret_last)
 {
 	unsigned slot;
 
@@ -136,6 +184,7 @@ static unsigned first_far(struct wheel *wheel, uint64_t *ret_block)
 
 	unsigned shift = (slot - WHEEL_NEAR_SLOTS) / 64 * WHEEL_FAR_BITS;
 	*ret_block = ((wheel->last_near >> shift & ~UINT64_C(63)) | slot % 64) << shift;
+	*ret_last = *ret_block | ((UINT64_C(1) << shift) - 1);
 	return slot;
 }
 
@@ -149,26 +198,27 @@ static void set_now(struct wheel *wheel, uint64_t tick)
 // The far slot's span begins.
 static void move_down(struct wheel *wheel, unsigned slot, uint64_t block)
 {
-	struct wheel_link *list = &wheel->slots[slot];
-	struct wheel_link *link = list->next;
+	struct wheel_link list;
 
+	make_empty(&list);
+	append_all(&list, &wheel->slots[slot]);
 	wheel->last_near = block;
 	clear_mark(wheel, slot);
-	while (link != list) {
-		struct wheel_link *next = link->next;
-		__builtin_prefetch(next->next);
-		put_into_slot(wheel, entry_of(link));
-		link = next;
+	while (!is_empty(&list)) {
+		struct wheel_chunk *chunk = chunk_of(list.next);
+		fetch(chunk->link.next);
+		chunk_fetch(chunk);
+		for (unsigned i = chunk->count; i > 0; i--)
+			put(wheel, chunk_take(chunk));
 	}
-	make_empty(list);
 }
 
 // Moves `now` to where something happens next, unless that is later than `target`: the first near
 // slot's entries come out, or the first far slot's down.
 static bool advance(struct wheel *wheel, uint64_t target)
 {
-	uint64_t tick = WHEEL_NEVER, block = 0;
-	unsigned near = first_near(wheel, &tick), far = first_far(wheel, &block);
+	uint64_t tick = WHEEL_NEVER, block = 0, last;
+	unsigned near = first_near(wheel, &tick), far = first_far(wheel, &block, &last);
 
 	if (far != NO_SLOT && (block - 1) << WHEEL_BLOCK_BITS <= tick) {
 		uint64_t begin = (block - 1) << WHEEL_BLOCK_BITS;
@@ -176,7 +226,6 @@ static bool advance(struct wheel *wheel, uint64_t target)
 			return false;
 		wheel->now = begin - 1;
 		move_down(wheel, far, block);
-		wheel_walk_anew(wheel);
 		return true;
 	}
 	if (near == NO_SLOT || tick > target)
@@ -184,42 +233,11 @@ static bool advance(struct wheel *wheel, uint64_t target)
 	set_now(wheel, tick);
 	clear_mark(wheel, near);
 	append_all(&wheel->due, &wheel->slots[near]);
-	wheel_walk_anew(wheel);
+	chunk_fetch(chunk_of(wheel->due.next));
 	return true;
 }
 
-void wheel_init(struct wheel *wheel, uint64_t now_tick)
-{
-	*wheel = (struct wheel){.expiring_to = now_tick};
-	set_now(wheel, now_tick);
-	for (unsigned i = 0; i < WHEEL_SLOTS; i++)
-		make_empty(&wheel->slots[i]);
-	make_empty(&wheel->due);
-	make_empty(&wheel->late);
-}
-
-void wheel_add(struct wheel *wheel, struct wheel_entry *entry, uint64_t tick)
-{
-	assert(!wheel_contains(entry));
-
-	entry->tick = tick;
-	if (tick > wheel->now)
-		put_into_slot(wheel, entry);
-	else
-		append(&wheel->late, &entry->link);
-}
-
-void wheel_remove(struct wheel_entry *entry)
-{
-	if (!wheel_contains(entry))
-		return;
-	entry->link.next->prev = entry->link.prev;
-	entry->link.prev->next = entry->link.next;
-	entry->link.next = NULL;
-	entry->link.prev = NULL;
-}
-
-struct wheel_entry *wheel_expire(struct wheel *wheel, uint64_t now_tick)
+static bool is_due(struct wheel *wheel, uint64_t now_tick)
 {
 	if (!wheel->expiring || now_tick > wheel->expiring_to) {
 		append_all(&wheel->due, &wheel->late);
@@ -232,60 +250,116 @@ struct wheel_entry *wheel_expire(struct wheel *wheel, uint64_t now_tick)
 		if (!advance(wheel, wheel->expiring_to)) {
 			set_now(wheel, wheel->expiring_to);
 			wheel->expiring = false;
-			return NULL;
+			return false;
 		}
 	}
-	return take_first(&wheel->due);
+	return true;
 }
 
-const struct wheel_entry *wheel_walk_ahead(struct wheel *wheel)
+// The entries of the next chunk, which was asked for when this one was begun; or the first chunk of
+// what is due next.
+static void fetch_ahead(const struct wheel *wheel, const struct wheel_chunk *chunk)
 {
-	struct wheel_walk *walk = &wheel->walk;
+	const struct wheel_link *next = chunk->link.next;
 
-	unsigned first = first_marked_near(wheel);
-	if (first == NO_SLOT)
-		return NULL; // what is far will be moved before it is due
-	const struct wheel_link *list = &wheel->slots[first];
-	if (walk->list != list) {
-		*walk = (struct wheel_walk){.list = list, .at = {list->next, list->prev}};
-		__builtin_prefetch(list->next, 1);
-		__builtin_prefetch(list->prev, 1);
-		return NULL;
+	if (next != &wheel->due) {
+		chunk_fetch((const struct wheel_chunk *)next);
+		if (next->next != &wheel->due) {
+			fetch(next->next);
+			return;
+		}
 	}
+	unsigned slot = first_marked_near(wheel);
+	if (slot != NO_SLOT)
+		fetch(wheel->slots[slot].next);
+}
 
-	bool backward = walk->backward = !walk->backward;
-	const struct wheel_link *at = walk->at[backward];
-	if (at == list)
-		return NULL;
-	walk->at[backward] = backward ? at->prev : at->next;
-	if (walk->at[0] == walk->at[1])
-		walk->at[0] = walk->at[1] = list;
-	else
-		__builtin_prefetch(walk->at[backward], 1);
-	return (const struct wheel_entry *)at;
+// ---- public
+
+void wheel_init(struct wheel *wheel, unsigned tick_bits, uint64_t now_tick)
+{
+	*wheel = (struct wheel){.tick_bits = tick_bits, .expiring_to = now_tick};
+	set_now(wheel, now_tick);
+	for (unsigned i = 0; i < WHEEL_SLOTS; i++)
+		make_empty(&wheel->slots[i]);
+	make_empty(&wheel->due);
+	make_empty(&wheel->late);
+}
+
+void wheel_finish(struct wheel *wheel)
+{
+	for (unsigned i = 0; i < WHEEL_SLOTS; i++)
+		append_all(&wheel->due, &wheel->slots[i]);
+	append_all(&wheel->due, &wheel->late);
+	while (!is_empty(&wheel->due))
+		chunk_free(chunk_of(wheel->due.next));
+}
+
+void wheel_add(struct wheel *wheel, struct wheel_entry *entry)
+{
+	assert(!wheel_contains(entry));
+	put(wheel, entry);
+}
+
+void wheel_remove(struct wheel_entry *entry)
+{
+	if (!wheel_contains(entry))
+		return;
+
+	unsigned cell = entry->cell % CACHE_LINE;
+	struct wheel_chunk *chunk = (struct wheel_chunk *)(entry->cell - cell);
+	entry->cell = 0;
+	chunk->cells[cell] = NULL;
+	if (!--chunk->count)
+		chunk_free(chunk);
+	else if (cell + 1 == chunk->used)
+		chunk->used--; // so that what is added and removed by turns takes up no more
+}
+
+struct wheel_entry *wheel_expire(struct wheel *wheel, uint64_t now_tick)
+{
+	return is_due(wheel, now_tick) ? chunk_take(chunk_of(wheel->due.next)) : NULL;
+}
+
+unsigned wheel_expire_some(struct wheel *wheel, uint64_t now_tick, unsigned most,
+			   struct wheel_entry *ret_entries[WHEEL_CELLS])
+{
+	if (!is_due(wheel, now_tick))
+		return 0;
+
+	struct wheel_chunk *chunk = chunk_of(wheel->due.next);
+	unsigned count = chunk->count < most ? chunk->count : most;
+	fetch_ahead(wheel, chunk);
+	for (unsigned i = 0; i < count; i++)
+		ret_entries[i] = chunk_take(chunk);
+	return count;
 }
 
 uint64_t wheel_next(struct wheel *wheel)
 {
-	uint64_t tick, block;
+	uint64_t tick, block, last;
 
 	if (!is_empty(&wheel->due) || !is_empty(&wheel->late))
 		return wheel->now;
 	if (first_near(wheel, &tick) != NO_SLOT)
 		return tick;
-	unsigned slot = first_far(wheel, &block);
+	unsigned slot = first_far(wheel, &block, &last);
 	if (slot == NO_SLOT)
 		return WHEEL_NEVER;
 
 	// A cascade is a wake-up for nothing; with few timers about, looking costs less.
 	const struct wheel_link *list = &wheel->slots[slot];
-	const struct wheel_link *link = list->next;
-	uint64_t earliest = WHEEL_NEVER;
-	for (unsigned i = 0; i < LOOK_AT_MOST && link != list; i++) {
-		uint64_t tick_of_link = ((const struct wheel_entry *)link)->tick;
-		if (tick_of_link < earliest)
-			earliest = tick_of_link;
-		link = link->next;
+	const struct wheel_chunk *chunk = chunk_of(list->next);
+	if (chunk->link.next != list || chunk->count > LOOK_AT_MOST)
+		return block << WHEEL_BLOCK_BITS;
+	uint64_t earliest = last << WHEEL_BLOCK_BITS | ((1 << WHEEL_BLOCK_BITS) - 1);
+	for (unsigned i = chunk->first; i < chunk->used; i++) {
+		const struct wheel_entry *entry = chunk->cells[i];
+		if (!entry)
+			continue;
+		tick = wheel_tick_of(wheel, ck_pr_load_64(&entry->deadline));
+		if (tick < earliest)
+			earliest = tick;
 	}
-	return link == list ? earliest : block << WHEEL_BLOCK_BITS;
+	return earliest;
 }

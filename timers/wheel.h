@@ -1,7 +1,6 @@
 /*
  * The timing wheel: keeps deadlines and hands them out in order when their tick has come. It knows
- * no clock, no threads and no allocation; what a tick is, and whose timer an entry is, its user
- * says.
+ * no clock and no threads; what a tick is, and whose timer an entry is, its user says.
  */
 #ifndef TIMERS_WHEEL_H
 #define TIMERS_WHEEL_H
@@ -23,23 +22,33 @@ enum {
 
 #define WHEEL_NEVER UINT64_MAX
 
+enum { WHEEL_CELLS = 13 };
+
 struct wheel_link {
 	struct wheel_link *next;
 	struct wheel_link *prev;
 };
 
-// A walk through a slot, see wheel_walk_ahead().
-struct wheel_walk {
-	const struct wheel_link *list;  // of the slot; NULL: begins anew
-	const struct wheel_link *at[2]; // where its ends are; the list: there is nothing left
-	bool backward;
+/* A slot's entries by name, in the order they were added. Who takes them out finds many in a line,
+ * and can ask for all of them at once: they have not been touched for long, and each lies
+ * elsewhere.
+ */
+struct wheel_chunk {
+	struct wheel_link link;                 // of its slot
+	uint8_t first, used, count;             // cells: taken out already, in use up to, not empty
+	struct wheel_entry *cells[WHEEL_CELLS]; // NULL: it was removed
 };
 
+_Static_assert(sizeof(struct wheel_chunk) == 128, "a chunk is two cache lines");
+
 /* Part of what its user owns; must stay where it is while it is in a wheel. All zero is a valid
- * entry that is in no wheel. `tick` is its deadline, and may be read by the user. */
+ * entry that is in no wheel. */
 struct wheel_entry {
-	struct wheel_link link;
-	uint64_t tick;
+	uintptr_t cell; // its chunk, and in the lowest bits the cell there; 0: in no wheel
+	/* In ticks / 2^tick_bits. The user's: it may become later at any time, and then the entry
+	 * may be handed out too early, or once it is due; and earlier, but then it must be removed
+	 * and added. */
+	uint64_t deadline;
 };
 
 /*
@@ -60,6 +69,7 @@ struct wheel_entry {
  *    then none of that one's entries is left in the slots that it takes over.
  */
 struct wheel {
+	unsigned tick_bits;
 	uint64_t now;         // all entries up to this tick are out of the slots
 	uint64_t last_near;   // the later of the near level's two blocks
 	uint64_t expiring_to; // the tick of the round under way, or of the last one
@@ -73,22 +83,32 @@ struct wheel {
 
 	struct wheel_link due;  // waits to be handed out in this round
 	struct wheel_link late; // was due when it was added, waits for the next round
-	struct wheel_walk walk;
 };
 
-/* An empty wheel at which `now_tick` has already come. It is 150 KB, and must not be moved. */
-void wheel_init(struct wheel *wheel, uint64_t now_tick);
+/* An empty wheel at which `now_tick` has already come; a tick is 2^tick_bits units of deadlines. It
+ * is 150 KB, and must not be moved. */
+void wheel_init(struct wheel *wheel, unsigned tick_bits, uint64_t now_tick);
+
+/* Forgets what it holds. */
+void wheel_finish(struct wheel *wheel);
+
+/* Rounds up, so that nothing is early. */
+static inline uint64_t wheel_tick_of(const struct wheel *wheel, uint64_t deadline)
+{
+	return (deadline + ((UINT64_C(1) << wheel->tick_bits) - 1)) >> wheel->tick_bits;
+}
 
 /* The entry, which must not be in a wheel, belongs to the wheel until wheel_expire() returns it or
- * wheel_remove() takes it out. Any tick will do: a past one is due at once, in the next round. */
-void wheel_add(struct wheel *wheel, struct wheel_entry *entry, uint64_t tick);
+ * wheel_remove() takes it out. Any deadline will do: a past one is due at once, in the next round.
+ */
+void wheel_add(struct wheel *wheel, struct wheel_entry *entry);
 
 /* Harmless for an entry that is in no wheel. */
 void wheel_remove(struct wheel_entry *entry);
 
 static inline bool wheel_contains(const struct wheel_entry *entry)
 {
-	return entry->link.next != NULL;
+	return entry->cell;
 }
 
 /*
@@ -98,8 +118,9 @@ static inline bool wheel_contains(const struct wheel_entry *entry)
  *	while ((entry = wheel_expire(wheel, now_tick)))
  *		...
  *
- * Never early. In order of tick, and within a tick in the order they were added. First of all come,
- * in the order they were added, those that were due when they were added.
+ * Never early, but for deadlines that have become later. In order of tick, and within a tick in the
+ * order they were added. First of all come, in the order they were added, those that were due when
+ * they were added.
  *
  * Entries may be added and removed within a round. One that is added with a tick that the round has
  * already reached waits for the next round, so a round always ends; one with a tick between that
@@ -108,19 +129,11 @@ static inline bool wheel_contains(const struct wheel_entry *entry)
  */
 struct wheel_entry *wheel_expire(struct wheel *wheel, uint64_t now_tick);
 
-/*
- * Entries that wait have not been touched for long, and each is found by way of its neighbour: who
- * takes them out waits for memory once an entry. So while those of one slot are worked on, those of
- * the next are walked through, a step at a time, from both ends by turns: the entry that a step
- * comes to was asked for two steps before. Returns that entry, or NULL if there is none.
- */
-const struct wheel_entry *wheel_walk_ahead(struct wheel *wheel);
-
-/* After wheel_remove() of an entry that may have been in this wheel, if that is walked. */
-static inline void wheel_walk_anew(struct wheel *wheel)
-{
-	wheel->walk.list = NULL;
-}
+/* The same for up to `most` entries; returns how many, 0 at the end of the round. They are out of
+ * the wheel. Mostly more follow; then what those are part of has been asked for, so that it is at
+ * hand when these have been worked on. */
+unsigned wheel_expire_some(struct wheel *wheel, uint64_t now_tick, unsigned most,
+			   struct wheel_entry *ret_entries[WHEEL_CELLS]);
 
 /*
  * When to call wheel_expire() again: WHEEL_NEVER if the wheel is empty, the last round's tick or

@@ -41,8 +41,9 @@ static struct timer *armed(uint64_t deadline_ns)
 
 	timer->gate.ops = &counting;
 	timer->receiver = 0;
-	timer->deadline_ns = deadline_ns;
-	timer->type = (uint16_t)noh_message_id(&kept_message);
+	timer->entry.deadline = deadline_ns;
+	timer_set_what(timer, noh_message_id(&kept_message), NOH_MISSED_SKIP);
+	timer->more = NULL;
 	timer->word = TIMER_ARMED;
 	timekeeper_add(&keeper, timer);
 	return timer;
@@ -122,7 +123,7 @@ Test(timekeeper, keeps_a_timer_that_was_moved_to_later_until_then)
 {
 	struct timer *timer = armed(5 * TICK_NS);
 
-	timer->deadline_ns = 50 * TICK_NS; // from any worker, without a word to the keeper
+	timer->entry.deadline = 50 * TICK_NS; // from any worker, without a word to the keeper
 	timekeeper_expire(&keeper, 49 * TICK_NS, 256);
 	cr_expect_eq(ticks, 0);
 	timekeeper_expire(&keeper, 50 * TICK_NS, 256);
@@ -133,7 +134,7 @@ Test(timekeeper, moves_to_earlier_what_another_worker_returned)
 {
 	struct timer *timer = armed(500 * TICK_NS);
 
-	timer->deadline_ns = 5 * TICK_NS;
+	timer->entry.deadline = 5 * TICK_NS;
 	timer->word |= TIMER_RETURNED;
 	timekeeper_return(timer, false);
 	cr_expect(timekeeper_has_returned(&keeper));
