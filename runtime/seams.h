@@ -11,6 +11,8 @@
 
 #include <noh/message.h>
 
+#include "mailbox/atomic.h"
+
 struct worker;
 struct slot;
 struct timekeeper;
@@ -108,10 +110,24 @@ struct reactor_ops {
 	void (*destroy)(struct reactor *reactor);
 };
 
-/* Short: spins, then yields. Pairs with reactor_release(). */
-bool reactor_try_hold(struct reactor *reactor);
-void reactor_hold(struct reactor *reactor);
-void reactor_release(struct reactor *reactor);
+static inline bool reactor_try_hold(struct reactor *reactor)
+{
+	return !ck_pr_load_32(&reactor->held) &&
+	       swap_if_32(&reactor->held, 0, 1); // pairs with reactor_release()
+}
+
+static inline void reactor_release(struct reactor *reactor)
+{
+	store_release_32(&reactor->held, 0); // pairs with reactor_try_hold()
+}
+
+/* Short: spins, then yields. */
+void reactor_hold_contended(struct reactor *reactor);
+static inline void reactor_hold(struct reactor *reactor)
+{
+	if (__builtin_expect(!reactor_try_hold(reactor), 0))
+		reactor_hold_contended(reactor);
+}
 
 /* Commands that reached a reactor from another thread have been queued: makes its worker poll soon,
  * if it is parked. */

@@ -109,13 +109,7 @@ void worker_destroy(struct worker *worker)
 	free(worker);
 }
 
-bool reactor_try_hold(struct reactor *reactor)
-{
-	return !ck_pr_load_32(&reactor->held) &&
-	       swap_if_32(&reactor->held, 0, 1); // pairs with reactor_release()
-}
-
-void reactor_hold(struct reactor *reactor)
+void reactor_hold_contended(struct reactor *reactor)
 {
 	// Only ever held for the time of a poll that does not wait.
 	for (int i = 0; !reactor_try_hold(reactor); i++) {
@@ -124,11 +118,6 @@ void reactor_hold(struct reactor *reactor)
 		else
 			sched_yield();
 	}
-}
-
-void reactor_release(struct reactor *reactor)
-{
-	store_release_32(&reactor->held, 0); // pairs with reactor_try_hold()
 }
 
 /* Each look at the network costs a system call, whatever it finds. Where all that waits was caused

@@ -30,7 +30,7 @@ void timer_disown(struct timer *timer)
 	if (timer->younger)
 		timer_table[timer->younger].older = timer->older;
 	else
-		slot_table[handle_index(timer->receiver)].timers = timer->older;
+		slot_table[handle_index(timer_receiver(timer))].timers = timer->older;
 	if (timer->older)
 		timer_table[timer->older].younger = timer->younger;
 }
@@ -56,9 +56,8 @@ static void invalidate_id(struct timer *timer)
 	ck_pr_store_64(&timer->id, timer->id + TIMER_LIMIT);
 }
 
-void timer_cancel(struct timer *timer)
+void timer_cancel(struct timer *timer, struct timekeeper *here)
 {
-	struct timekeeper *here = timekeeper_here();
 	struct timer_more *more = timer->more;
 	uint32_t type = timer_type(timer);
 	bool is_last; // no tick is in flight that would free the body
@@ -77,7 +76,7 @@ void timer_cancel(struct timer *timer)
 				give(timer);
 			break;
 		}
-		if (!here || timer->keeper != here->index) {
+		if (!here || timer_keeper(timer) != here->index) {
 			// Pairs with fire() and take_back().
 			if (!swap_if_64(&timer->word, word, off | TIMER_RETURNED))
 				continue;
@@ -124,6 +123,7 @@ void timer_arm(struct timer *timer, uint64_t retired)
 	// In no wheel and in no stack, it is nobody else's.
 	struct timekeeper *here = timekeeper_here();
 	reactor_hold(here->reactor);
+	timer_set_receiver(timer, timer_receiver(timer), here->index);
 	ck_pr_store_64(&timer->word, timer_with(word - retired, TIMER_ARMED));
 	timekeeper_add(here, timer);
 	reactor_release(here->reactor);

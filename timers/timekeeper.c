@@ -26,7 +26,7 @@ static _Thread_local bool is_delivering;
 
 struct timekeeper *timekeeper_of(const struct timer *timer)
 {
-	return keepers[timer->keeper];
+	return keepers[timer_keeper(timer)];
 }
 
 bool timekeeper_is_delivering(void)
@@ -41,6 +41,7 @@ bool timekeeper_is_delivering(void)
 static void deliver_holding(struct timer *timer, const struct message_info *info)
 {
 	void *body = timer->more->body;
+	uint64_t receiver = timer_receiver(timer);
 	size_t size = message_size(info, body);
 	enum pool_class class = pool_class_of(size);
 	void *moved = pool_take(class, size);
@@ -50,7 +51,7 @@ static void deliver_holding(struct timer *timer, const struct message_info *info
 	ck_pr_fence_release();
 	ck_pr_and_64(&timer->word, ~TIMER_COPYING); // pairs with noh_reset()
 
-	if (deliver(timer->receiver, timer->receiver, &info->type, moved, &timer->gate))
+	if (deliver(receiver, receiver, &info->type, moved, &timer->gate))
 		message_disown(info, moved);
 	message_release(info, moved);
 	pool_give(class, moved);
@@ -59,13 +60,13 @@ static void deliver_holding(struct timer *timer, const struct message_info *info
 void timekeeper_tick(struct timer *timer)
 {
 	const struct message_info *info = message_info(timer_type(timer));
+	uint64_t receiver = timer_receiver(timer);
 
 	is_delivering = true;
 	if (__builtin_expect(info->holds, 0))
 		deliver_holding(timer, info);
 	else
-		deliver(timer->receiver, timer->receiver, &info->type, timer_body(timer),
-			&timer->gate);
+		deliver(receiver, receiver, &info->type, timer_body(timer), &timer->gate);
 	is_delivering = false;
 }
 
@@ -96,7 +97,7 @@ static void fetch_slots(struct wheel_entry *const *entries, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		const struct timer *timer = timer_of_entry(entries[i]);
-		const struct slot *slot = slot_of(ck_pr_load_64(&timer->receiver));
+		const struct slot *slot = slot_of(timer_receiver(timer));
 		if (!slot)
 			continue;
 		__builtin_prefetch(&slot->in, 1);
@@ -108,7 +109,7 @@ static void fetch_slots(struct wheel_entry *const *entries, unsigned count)
 static void fetch_state(const struct timer *timer)
 {
 #ifndef __SANITIZE_THREAD__
-	const struct slot *slot = slot_of(ck_pr_load_64(&timer->receiver));
+	const struct slot *slot = slot_of(timer_receiver(timer));
 	if (slot)
 		__builtin_prefetch(ck_pr_load_ptr(&slot->state), 1);
 #else
@@ -175,7 +176,6 @@ static void take_all_back(struct timekeeper *keeper)
 
 void timekeeper_add(struct timekeeper *keeper, struct timer *timer)
 {
-	timer->keeper = keeper->index;
 	wheel_add(&keeper->wheel, &timer->entry);
 }
 

@@ -41,12 +41,11 @@ static struct timer *start(struct worker *worker, uint64_t deadline_ns, bool at_
 	reactor_hold(keeper->reactor);
 	struct timer *timer = timer_take(keeper);
 	timer->gate.ops = &timer_ticks;
-	ck_pr_store_64(&timer->receiver, worker->self);
+	timer_set_receiver(timer, worker->self, keeper->index);
 	ck_pr_store_64(&timer->entry.deadline, deadline_ns);
 	timer_set_what(timer, type_id, policy);
 	timer->more = more;
 	if (at_once) {
-		timer->keeper = keeper->index;
 		ck_pr_store_64(&timer->word, TIMER_QUEUED + TIMER_IN_FLIGHT);
 	} else {
 		ck_pr_store_64(&timer->word, TIMER_ARMED);
@@ -99,7 +98,7 @@ static struct timer *find_own(struct worker *worker, noh_timer timer)
 {
 	struct timer *found = timer_find(timer.id);
 	// Another actor's may change at any time, also to what is asked for: but not to this actor.
-	return found && ck_pr_load_64(&found->receiver) == worker->self ? found : NULL;
+	return found && timer_receiver(found) == worker->self ? found : NULL;
 }
 
 // ---- for the runtime
@@ -117,13 +116,15 @@ static void cancel_alarm(struct alarm *alarm)
 	struct timer *timer = timer_find((uintptr_t)alarm);
 	if (!timer)
 		return;
-	timer_cancel(timer);
+	timer_cancel(timer, timekeeper_here());
 }
 
 static void drop_timers(struct slot *slot)
 {
+	struct timekeeper *here = timekeeper_here();
+
 	while (slot->timers)
-		timer_cancel(&timer_table[slot->timers]);
+		timer_cancel(&timer_table[slot->timers], here);
 }
 
 const struct time_ops timer_ops = {.set = set_alarm, .cancel = cancel_alarm, .drop = drop_timers};
@@ -193,7 +194,7 @@ void noh_cancel(noh_timer timer)
 	struct timer *found = find_own(worker, timer);
 	if (!found)
 		return;
-	timer_cancel(found);
+	timer_cancel(found, worker->reactor->timekeeper);
 }
 
 int noh_reset(noh_timer timer, int64_t ms)

@@ -83,10 +83,8 @@ struct timer {
 	// is armed.
 	struct wheel_entry entry;
 	uint64_t word;
-	uint64_t receiver; // the owner's handle
-	// Timers of the same actor, by index; the keeper in whose wheel it is, or was last. The
-	// actor's side alone.
-	uint64_t older : TIMER_INDEX_BITS, younger : TIMER_INDEX_BITS, keeper : 12;
+	uint64_t receiver;       // the owner's handle; in place of its node the keeper, see below
+	uint32_t older, younger; // timers of the same actor, by index; the actor's side alone
 	// A sequence, another one as soon as it is cancelled; below it, where its id has the index,
 	// what it says: type and policy.
 	uint64_t id;
@@ -100,7 +98,7 @@ enum { TIMER_TYPE_BITS = 14, TIMER_TYPE_MASK = (1 << TIMER_TYPE_BITS) - 1 };
 
 _Static_assert(sizeof(struct timer) == CACHE_LINE, "a timer is a cache line");
 _Static_assert(MESSAGE_TYPES <= 1 << TIMER_TYPE_BITS, "a message id fits");
-_Static_assert(KEEPER_LIMIT <= 1 << 12, "a keeper's number fits");
+_Static_assert(KEEPER_LIMIT <= 1 << 16, "a keeper's number fits");
 
 static inline struct timer *timer_of_gate(struct gate *gate)
 {
@@ -112,7 +110,27 @@ static inline struct timer *timer_of_entry(struct wheel_entry *entry)
 	return (struct timer *)(void *)((char *)entry - offsetof(struct timer, entry));
 }
 
+enum { TIMER_KEEPER_SHIFT = 48 };
+
+// An actor here, since it owns a timer; so its handle leaves room for the number of the keeper in
+// whose wheel the timer is, or was last.
+static inline uint64_t timer_receiver(const struct timer *timer)
+{
+	return ck_pr_load_64(&timer->receiver) & ((UINT64_C(1) << TIMER_KEEPER_SHIFT) - 1);
+}
+
+static inline uint32_t timer_keeper(const struct timer *timer)
+{
+	return (uint32_t)(ck_pr_load_64(&timer->receiver) >> TIMER_KEEPER_SHIFT);
+}
+
 /* The actor's side, before it is armed. */
+static inline void timer_set_receiver(struct timer *timer, uint64_t receiver, uint32_t keeper)
+{
+	ck_pr_store_64(&timer->receiver, receiver | (uint64_t)keeper << TIMER_KEEPER_SHIFT);
+}
+
+/* Likewise. */
 static inline void timer_set_what(struct timer *timer, uint32_t type, enum noh_missed policy)
 {
 	uint64_t sequence = timer->id & ~(uint64_t)(TIMER_LIMIT - 1);
@@ -175,7 +193,7 @@ void timer_flush(struct timekeeper *keeper);
 /* The keeper in whose wheel, or stack, the timer is or was last. */
 struct timekeeper *timekeeper_of(const struct timer *timer);
 
-/* Puts the timer into the wheel. The caller holds the keeper's reactor. */
+/* Puts the timer, which names the keeper, into the wheel. The caller holds the keeper's reactor. */
 void timekeeper_add(struct timekeeper *keeper, struct timer *timer);
 
 /* Makes the wheel agree with a deadline that has become earlier. The caller holds the reactor. */
@@ -204,8 +222,8 @@ void timer_disown(struct timer *timer);
 struct timekeeper *timekeeper_here(void);
 
 /* From here on no tick of it is admitted, its id is forgotten, and its actor does not list it any
- * more. Whoever runs that. */
-void timer_cancel(struct timer *timer);
+ * more. Whoever runs that; `here` is timekeeper_here(). */
+void timer_cancel(struct timer *timer, struct timekeeper *here);
 
 /* Puts a timer that is in no wheel into the one of this worker, to tick at its deadline, and counts
  * `retired` ticks less in flight. Whoever runs its owner. */

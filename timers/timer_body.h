@@ -16,7 +16,10 @@ static inline struct timer_more *timer_more_of(const struct message_info *info, 
 
 	struct timer_more *more;
 	size_t bytes = sizeof(*more) + size;
-	more = pool_take(pool_class_of(bytes), bytes);
+	if (__builtin_expect(bytes <= 48, 1)) // a constant costs half
+		more = pool_take(POOL_48, 48);
+	else
+		more = pool_take(pool_class_of(bytes), bytes);
 	*more = (struct timer_more){.period_ns = period_ns, .bytes = (uint32_t)bytes};
 	message_copy(info, more->body, from);
 	return more;
@@ -28,7 +31,10 @@ static inline void timer_more_free(struct timer_more *more, uint32_t type)
 	if (!more)
 		return;
 	message_release(message_info(type), more->body);
-	pool_give(pool_class_of(more->bytes), more);
+	if (__builtin_expect(more->bytes <= 48, 1))
+		pool_give(POOL_48, more);
+	else
+		pool_give(pool_class_of(more->bytes), more);
 }
 
 static inline void *timer_body(const struct timer *timer)

@@ -40,7 +40,7 @@ static struct timer *armed(uint64_t deadline_ns)
 	struct timer *timer = timer_take(&keeper);
 
 	timer->gate.ops = &counting;
-	timer->receiver = 0;
+	timer_set_receiver(timer, 0, keeper.index);
 	timer->entry.deadline = deadline_ns;
 	timer_set_what(timer, noh_message_id(&kept_message), NOH_MISSED_SKIP);
 	timer->more = NULL;
