@@ -24,8 +24,8 @@
  *  - a timer is freed by who finds it OFF, not RETURNED, and with no tick in flight.
  *
  * A timer that is moved to later is left where it is in the wheel: when its former deadline comes,
- * the keeper finds the new one and puts it there. So the most frequent use, a time limit that each
- * message renews, costs a store and a swap from wherever the actor runs.
+ * or the wheel moves it anyway, the new one is found and it is put there. So the most frequent use,
+ * a time limit that each message renews, costs a store and a swap from wherever the actor runs.
  */
 #ifndef TIMERS_TIMER_H
 #define TIMERS_TIMER_H
