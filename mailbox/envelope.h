@@ -16,7 +16,8 @@ struct envelope {
 		*next;   // the queue's link; first, so that a slot's stub can stand in for one
 	uint64_t sender; // the handle, for noh_sender()
 	uint32_t type;   // message id, and what kind of delivery it is in the top bits
-	uint32_t tenant; // generation of the receiver it is meant for; above it the size class
+	uint32_t tenant; // generation of the receiver it is meant for; above it the size class, 0
+			 // for that of one cache line
 	uint64_t
 		ask; // of requests and answers; of ticks the timer; of what a life caused, the life
 	_Alignas(16) unsigned char body[32];
@@ -25,6 +26,11 @@ struct envelope {
 _Static_assert(sizeof(struct envelope) == CACHE_LINE, "an envelope is one cache line");
 
 enum { ENVELOPE_HEAD = offsetof(struct envelope, body) };
+
+static inline uint32_t envelope_tenant(uint32_t generation, enum pool_class class)
+{
+	return generation | ((uint32_t) class ^ POOL_64) << GENERATION_BITS;
+}
 
 /* Any thread. An envelope for a body of `size` bytes; everything but the class is the caller's to
  * fill. */
@@ -35,7 +41,7 @@ static inline struct envelope *envelope_new(size_t size, uint32_t generation)
 				: size <= 128 - ENVELOPE_HEAD                ? POOL_128
 							      : pool_class_of(ENVELOPE_HEAD + size);
 	struct envelope *envelope = (struct envelope *)pool_take(class, ENVELOPE_HEAD + size);
-	envelope->tenant = generation | (uint32_t) class << GENERATION_BITS;
+	envelope->tenant = envelope_tenant(generation, class);
 	return envelope;
 }
 
@@ -47,11 +53,11 @@ static inline uint32_t envelope_generation(const struct envelope *envelope)
 /* Any thread. What the body holds has been released before. */
 static inline void envelope_free(struct envelope *envelope)
 {
-	enum pool_class class = (enum pool_class)(envelope->tenant >> GENERATION_BITS);
-	if (__builtin_expect(class == POOL_64, 1)) // a constant costs half
+	if (__builtin_expect(envelope->tenant <= GENERATION_MASK, 1)) // a constant costs half
 		pool_give(POOL_64, envelope);
 	else
-		pool_give(class, envelope);
+		pool_give((enum pool_class)(envelope->tenant >> GENERATION_BITS ^ POOL_64),
+			  envelope);
 }
 
 #endif

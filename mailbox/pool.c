@@ -76,7 +76,7 @@ void pool_flush(void)
 static struct depot {
 	_Alignas(CACHE_LINE) pthread_mutex_t lock;
 	struct block *chains; // full ones, linked through next_chain
-	struct chain loose;   // what ending threads gave back
+	struct block *loose;  // what ending threads gave back
 } depots[POOL_LARGE] = {
 	[0 ... POOL_LARGE - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER},
 };
@@ -121,19 +121,19 @@ static struct chain cut_slab(struct depot *depot, enum pool_class class)
 	size_t bytes = class_bytes[class];
 	char *slab = fresh_slab();
 	size_t blocks = SLAB_BYTES / bytes;
-	struct chain chain = {0};
+	struct chain chain = {NULL, BLOCKS_A_CHAIN};
 
 	// Backwards, so that a chain hands blocks out in the order of their addresses.
 	for (size_t i = blocks; i-- > 0;) {
 		struct block *block = (struct block *)(slab + i * bytes);
-		if (chain.count == BLOCKS_A_CHAIN) {
+		if (!chain.room) {
 			chain.first->next_chain = depot->chains;
 			depot->chains = chain.first;
-			chain = (struct chain){0};
+			chain = (struct chain){NULL, BLOCKS_A_CHAIN};
 		}
 		block->next = chain.first;
 		chain.first = block;
-		chain.count++;
+		chain.room--;
 	}
 	return chain;
 }
@@ -141,16 +141,14 @@ static struct chain cut_slab(struct depot *depot, enum pool_class class)
 // At most a chain's length of what ending threads gave back.
 static struct chain take_loose(struct depot *depot)
 {
-	struct chain chain = {.first = depot->loose.first};
+	struct chain chain = {depot->loose, BLOCKS_A_CHAIN};
 	struct block *last = NULL;
 
-	for (struct block *block = chain.first; block && chain.count < BLOCKS_A_CHAIN;
-	     block = block->next) {
+	for (struct block *block = chain.first; block && chain.room; block = block->next) {
 		last = block;
-		chain.count++;
+		chain.room--;
 	}
-	depot->loose.first = last->next;
-	depot->loose.count -= chain.count;
+	depot->loose = last->next;
 	last->next = NULL;
 	return chain;
 }
@@ -165,9 +163,9 @@ static struct chain chain_from_depot(enum pool_class class)
 
 	pthread_mutex_lock(&depot->lock);
 	if (depot->chains) {
-		chain = (struct chain){depot->chains, BLOCKS_A_CHAIN};
+		chain = (struct chain){.first = depot->chains};
 		depot->chains = chain.first->next_chain;
-	} else if (depot->loose.count) {
+	} else if (depot->loose) {
 		chain = take_loose(depot);
 	} else {
 		chain = cut_slab(depot, class);
@@ -182,12 +180,12 @@ void *pool_refill(enum pool_class class, size_t size)
 		return large_block(size);
 
 	struct chain *now = &pool_cache.now[class], *spare = &pool_cache.spare[class];
-	*now = spare->count ? *spare : chain_from_depot(class);
+	*now = spare->first ? *spare : chain_from_depot(class);
 	*spare = (struct chain){0};
 
 	struct block *block = now->first;
 	now->first = block->next;
-	now->count--;
+	now->room++;
 	return block;
 }
 
@@ -199,18 +197,20 @@ void pool_overflow(enum pool_class class, void *at)
 	}
 
 	struct chain *now = &pool_cache.now[class], *spare = &pool_cache.spare[class];
-	if (spare->count) {
+	if (now->first && spare->first) {
 		struct depot *depot = &depots[class];
 		pthread_mutex_lock(&depot->lock);
 		spare->first->next_chain = depot->chains;
 		depot->chains = spare->first;
 		pthread_mutex_unlock(&depot->lock);
 	}
-	// A chain is only ever spared when it is full, so what lies in the depot is full too.
-	*spare = *now;
+	// A chain is only ever spared when it is full, so what lies in the depot is full too. (The
+	// thread's first block of a class comes here, too.)
+	if (now->first)
+		*spare = (struct chain){.first = now->first};
 	struct block *block = (struct block *)at;
 	block->next = NULL;
-	*now = (struct chain){block, 1};
+	*now = (struct chain){block, BLOCKS_A_CHAIN - 1};
 }
 
 void pool_flush(void)
@@ -224,11 +224,10 @@ void pool_flush(void)
 			while (chains[i]->first) {
 				struct block *block = chains[i]->first;
 				chains[i]->first = block->next;
-				block->next = depot->loose.first;
-				depot->loose.first = block;
-				depot->loose.count++;
+				block->next = depot->loose;
+				depot->loose = block;
 			}
-			chains[i]->count = 0;
+			chains[i]->room = 0;
 		}
 		pthread_mutex_unlock(&depot->lock);
 	}

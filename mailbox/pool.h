@@ -49,7 +49,7 @@ struct block {
 
 struct chain {
 	struct block *first;
-	uint32_t count;
+	int32_t room; // for so many more, at most; 0 also where there never were any
 };
 
 // One thread's free blocks.
@@ -83,7 +83,7 @@ static inline void *pool_take(enum pool_class class, size_t size)
 		struct block *block = now->first;
 		if (__builtin_expect(block != NULL, 1)) {
 			now->first = block->next;
-			now->count--;
+			now->room++;
 			return block;
 		}
 	}
@@ -101,7 +101,7 @@ static inline void *pool_take_at_hand(enum pool_class class)
 	struct block *block = now->first;
 	if (__builtin_expect(block != NULL, 1)) {
 		now->first = block->next;
-		now->count--;
+		now->room++;
 	}
 	return block;
 #endif
@@ -113,11 +113,10 @@ static inline void pool_give(enum pool_class class, void *at)
 #ifndef POOL_OFF
 	if (__builtin_expect(class < POOL_LARGE, 1)) {
 		struct chain *now = &pool_cache.now[class];
-		if (__builtin_expect(now->count < BLOCKS_A_CHAIN, 1)) {
+		if (__builtin_expect(--now->room >= 0, 1)) {
 			struct block *block = (struct block *)at;
 			block->next = now->first;
 			now->first = block;
-			now->count++;
 			return;
 		}
 	}

@@ -165,7 +165,7 @@ int noh_send_words(noh_actor to, const struct noh_message_type *type, uint64_t f
 	ck_pr_store_64(&body[1], second);
 	ck_pr_store_64(&body[2], third);
 	ck_pr_store_64(&body[3], fourth);
-	envelope->tenant = handle_generation(to.id) | (uint32_t)POOL_64 << GENERATION_BITS;
+	envelope->tenant = envelope_tenant(handle_generation(to.id), POOL_64);
 
 	// Pairs with noh_message_intern().
 	uint32_t id = __atomic_load_n(&type->words_id, __ATOMIC_ACQUIRE);

@@ -160,7 +160,8 @@ static inline uint64_t slot_handle(const struct slot *slot)
 {
 	// The distance in bytes is the index already shifted by 7.
 	uint64_t bytes = (uint64_t)((const char *)slot - (const char *)slot_table);
-	return bytes << (GENERATION_BITS - SLOT_BYTE_BITS) | ck_pr_load_32(&slot->generation);
+	return bytes << (GENERATION_BITS - SLOT_BYTE_BITS) |
+	       __atomic_load_n(&slot->generation, __ATOMIC_RELAXED);
 }
 
 /* Any thread. The slot that a handle names, whoever lives there now; NULL for nobody, and for what
@@ -178,7 +179,7 @@ static inline struct slot *slot_of(uint64_t handle)
 /* Any thread. Whether the handle names a slot of the table at all. */
 static inline bool is_slot_of(uint64_t handle)
 {
-	return handle >> GENERATION_BITS < ck_pr_load_32(&slot_table_end);
+	return handle >> GENERATION_BITS < __atomic_load_n(&slot_table_end, __ATOMIC_RELAXED);
 }
 
 /* Any thread. The slot, if the handle's actor still has it; the answer may be out of date at once.

@@ -41,7 +41,9 @@ noh_actor noh_self(void)
 noh_actor noh_sender(void)
 {
 	struct worker *worker = this_worker;
-	return (noh_actor){worker && worker->hand ? worker->hand->sender : 0};
+	if (!worker || !worker->hand)
+		return NOH_NOBODY;
+	return (noh_actor){worker->hand->sender};
 }
 
 noh_actor noh_parent(void)

@@ -153,17 +153,13 @@ struct slot *take_from_ring(struct worker *worker);
  * nobody, or it is time for such a look. */
 static inline struct slot *take_soon(struct worker *worker)
 {
-	if (worker->next_runs > 0) {
-		if (ring_has_next(&worker->ring)) {
-			worker->next_runs--;
+	if (ring_has_next(&worker->ring)) {
+		if (--worker->next_runs >= 0)
 			return ring_take_next(&worker->ring);
-		}
-		if (__builtin_expect(worker->home_next != NULL, 0)) {
-			struct slot *pinned = worker->home_next;
-			worker->home_next = NULL;
-			worker->next_runs--;
-			return pinned;
-		}
+	} else if (__builtin_expect(worker->home_next != NULL, 0) && --worker->next_runs >= 0) {
+		struct slot *pinned = worker->home_next;
+		worker->home_next = NULL;
+		return pinned;
 	}
 	return worker->ring_runs > 0 ? take_from_ring(worker) : NULL;
 }
