@@ -88,6 +88,18 @@ static inline struct envelope *mailbox_take(struct mailbox_in *in, struct mailbo
 	return next;
 }
 
+/* The same, for whoever has in hand what it returned last. */
+static inline struct envelope *mailbox_take_after(struct mailbox_out *out, struct envelope *taken)
+{
+	struct envelope *next = (struct envelope *)load_acquire(
+		(void *const *)&taken->next); // pairs with mailbox_push()
+	if (next) {
+		out->tail = next;
+		envelope_free(taken);
+	}
+	return next;
+}
+
 /* The same, where the mailbox has most likely just been woken: then the stub comes before the first
  * envelope. (Later it never does, unless one was detached. Told apart by their places in the
  * program, both are well predicted; together they are not.) */
@@ -103,25 +115,33 @@ static inline struct envelope *mailbox_take_first(struct mailbox_in *in, struct 
 	return first;
 }
 
-/* Owner only, when mailbox_take() returned NULL. True: the mailbox is idle, holds no envelope, and
- * the caller is its owner no more. False: more mail is coming. */
+/* Owner only, when mailbox_take() returned NULL after it had returned `taken`. True: the mailbox is
+ * idle, holds no envelope, and the caller is its owner no more. False: more mail is coming. */
+static inline bool mailbox_go_idle_after(struct mailbox_in *in, struct mailbox_out *out,
+					 struct envelope *taken)
+{
+	struct envelope *stub = mailbox_stub(in);
+
+	// The stub is out of the queue here, so nobody else touches its next. The tail is set
+	// before the swap: after it another thread may own this side.
+	ck_pr_store_ptr(&in->stub, NULL);
+	out->tail = stub;
+	if (!swap_if(&in->head, taken, mailbox_idle(stub))) {
+		out->tail = taken;
+		return false;
+	}
+	envelope_free(taken);
+	return true;
+}
+
+/* The same, whether anything was taken before or not. */
 static inline bool mailbox_go_idle(struct mailbox_in *in, struct mailbox_out *out)
 {
 	struct envelope *tail = out->tail, *stub = mailbox_stub(in);
 
 	if (tail == stub)
 		return swap_if(&in->head, stub, mailbox_idle(stub)); // pairs with mailbox_push()
-
-	// The stub is out of the queue here, so nobody else touches its next. The tail is set
-	// before the swap: after it another thread may own this side.
-	ck_pr_store_ptr(&in->stub, NULL);
-	out->tail = stub;
-	if (!swap_if(&in->head, tail, mailbox_idle(stub))) {
-		out->tail = tail;
-		return false;
-	}
-	envelope_free(tail);
-	return true;
+	return mailbox_go_idle_after(in, out, tail);
 }
 
 /* Any thread. Makes an idle mailbox its caller's, who must run it, or have it run; true if it was

@@ -24,8 +24,8 @@ void handle_done(struct worker *worker, struct slot *slot, struct envelope *enve
 void handle_failed(struct worker *worker);
 
 // What it holds, and whom it must answer, is nothing: a plain message is done with when its handler
-// has returned.
-static inline void handle_plain(struct worker *worker, struct slot *slot, struct envelope *envelope)
+// has returned. False: there was more to do, and the slot may be another's now.
+static inline bool handle_plain(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	struct noh_delivery *in = &worker->delivery;
 	in->id = envelope->type;
@@ -35,10 +35,12 @@ static inline void handle_plain(struct worker *worker, struct slot *slot, struct
 	worker->hand = envelope;
 	worker->statistics.messages++;
 	enum noh_handled handled = slot->type->receive(slot->state, in);
-	if (__builtin_expect(handled != NOH_HANDLED || worker->unusual, 0))
+	if (__builtin_expect(handled != NOH_HANDLED || worker->unusual, 0)) {
 		handle_done(worker, slot, envelope, handled);
-	else
-		worker->hand = NULL;
+		return false;
+	}
+	worker->hand = NULL;
+	return true;
 }
 
 // A user's message, for the tenant that lives here.

@@ -183,18 +183,19 @@ int noh_send_words(noh_actor to, const struct noh_message_type *type, uint64_t f
 		return send_to_marked(worker, slot, to, envelope);
 	worker->credit--;
 	bool woken = mailbox_push(&slot->in, envelope);
-	// Nothing may branch on that while it varies: see ring_put_if().
-	bool varies = worker->wakes_vary;
-	if (!varies) {
-		if (!woken)
-			return 0;
-	}
 	// If it was woken, the push has seen what its last turn left; before, a fiber may not have
 	// been at home yet, or another tenant was here.
-	if (__builtin_expect(!slot_is_shared_in(slot, worker->wakes_blindly), 0))
+	if (!worker->wakes_vary) {
+		if (!woken)
+			return 0;
+		if (__builtin_expect(!slot_is_shared_in(slot, worker->wakes_blindly), 0))
+			return wake_anyhow(worker, slot, true);
+		if (ring_put_next(&worker->ring, slot))
+			return 0;
+	} else if (__builtin_expect(!slot_is_shared_in(slot, worker->wakes_blindly), 0)) {
+		// Nothing may branch on a wake while it varies: see ring_put_if().
 		return wake_anyhow(worker, slot, woken);
-	if (!varies && ring_put_next(&worker->ring, slot))
-		return 0;
+	}
 	if (__builtin_expect(!ring_put_if(&worker->ring, slot, woken), 0))
 		return wake_anyhow(worker, slot, woken);
 	return 0;

@@ -134,7 +134,7 @@ void at_turn_end(struct turn_end *hook)
 
 static inline void run_turn_ends(struct worker *worker)
 {
-	while (__builtin_expect(worker->turn_ends != NULL, 0)) {
+	while (__builtin_expect(!is_ptr((void *const *)&worker->turn_ends, NULL), 0)) {
 		struct turn_end *hook = worker->turn_ends;
 		worker->turn_ends = hook->next == &nothing_more ? NULL : hook->next;
 		hook->next = NULL;
@@ -183,12 +183,11 @@ static __attribute__((noinline)) void end_before(struct worker *worker, struct s
 	handle_one(worker, slot, envelope);
 }
 
-static inline struct envelope *take(struct worker *worker, struct slot *slot, bool first)
+static inline struct envelope *take(struct worker *worker, struct slot *slot)
 {
 	if (__builtin_expect(slot->saved != NULL, 0))
 		return saved_or_queued(worker, slot);
-	return first ? mailbox_take_first(&slot->in, &slot->out)
-		     : mailbox_take(&slot->in, &slot->out);
+	return mailbox_take(&slot->in, &slot->out);
 }
 
 static inline void to_tenant(struct worker *worker, struct slot *slot, struct envelope *envelope)
@@ -199,14 +198,13 @@ static inline void to_tenant(struct worker *worker, struct slot *slot, struct en
 		handle_one(worker, slot, envelope);
 }
 
-// All mail that can be seen has been taken. True: the turn is over, and so is what there was.
-static inline bool is_idle_now(struct worker *worker, struct slot *slot)
+// All mail that can be seen has been taken, and the turn is most likely over.
+static inline void before_idle(struct worker *worker, struct slot *slot)
 {
 	run_turn_ends(worker);
 	// Only what the saved list holds may be left, and who does not want it now is idle.
 	if (__builtin_expect(!is_8(&slot->overloaded, 0), 0))
 		ck_pr_store_8(&slot->overloaded, 0);
-	return mailbox_go_idle(&slot->in, &slot->out);
 }
 
 static bool is_more_linked(const struct slot *slot)
@@ -216,30 +214,84 @@ static bool is_more_linked(const struct slot *slot)
 	return !mailbox_seems_empty(&slot->out);
 }
 
-static inline __attribute__((always_inline)) void go_on(struct worker *worker, struct slot *slot)
+// One more message has been handled. False: it was the last of this turn.
+static inline bool may_go_on(struct worker *worker, const struct slot *slot)
 {
-	struct envelope *envelope = take(worker, slot, true);
+	return --worker->credit > worker->floor || grant_more(worker, slot);
+}
+
+// Whatever lives in the slot, or nobody, and whatever it is sent. `envelope` has been taken and is
+// to be handled; NULL: nothing has.
+static __attribute__((noinline)) void go_on_anyhow(struct worker *worker, struct slot *slot,
+						   struct envelope *envelope)
+{
+	if (!envelope)
+		envelope = take(worker, slot);
 	for (;;) {
 		if (__builtin_expect(envelope != NULL, 1)) {
 			to_tenant(worker, slot, envelope);
 		} else if (__builtin_expect(slot->flags & SLOT_LOOKS, 0)) {
 			fiber_saw_nothing(worker, slot);
 		} else {
-			if (is_idle_now(worker, slot))
+			before_idle(worker, slot);
+			if (mailbox_go_idle(&slot->in, &slot->out))
 				return;
 			// Else a sender was stopped between its two steps: it gets the time it
 			// needs.
 			if (!is_more_linked(slot))
 				break;
-			envelope = take(worker, slot, false);
+			envelope = take(worker, slot);
 			continue;
 		}
-		if (--worker->credit <= worker->floor && !grant_more(worker, slot))
+		if (!may_go_on(worker, slot))
 			break;
-		envelope = take(worker, slot, false);
+		envelope = take(worker, slot);
 	}
 	run_turn_ends(worker);
 	leave_with_mail(worker, slot);
+}
+
+// Lives, has handlers, and nothing is to be looked at but its mail and who wishes its end.
+static inline bool is_plain(const struct slot *slot)
+{
+	return (slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED | SLOT_NOTED)) ==
+		       SLOT_ALIVE &&
+	       !slot->saved;
+}
+
+// What most turns are: plain messages to a plain actor, for as long as that is all.
+static inline __attribute__((always_inline)) void go_on(struct worker *worker, struct slot *slot)
+{
+	struct envelope *envelope = __builtin_expect(is_plain(slot), 1)
+					    ? mailbox_take_first(&slot->in, &slot->out)
+					    : NULL;
+	if (__builtin_expect(!envelope, 0)) {
+		go_on_anyhow(worker, slot, NULL);
+		return;
+	}
+	for (;;) {
+		if (is_ending_asked(slot) || __builtin_expect(!is_usual(slot, envelope), 0)) {
+			go_on_anyhow(worker, slot, envelope);
+			return;
+		}
+		bool as_usual = handle_plain(worker, slot, envelope);
+		if (!may_go_on(worker, slot)) {
+			run_turn_ends(worker);
+			leave_with_mail(worker, slot);
+			return;
+		}
+		if (!as_usual) {
+			go_on_anyhow(worker, slot, NULL);
+			return;
+		}
+		struct envelope *next = mailbox_take_after(&slot->out, envelope);
+		if (!next)
+			break;
+		envelope = next;
+	}
+	before_idle(worker, slot);
+	if (!mailbox_go_idle_after(&slot->in, &slot->out, envelope))
+		go_on_anyhow(worker, slot, NULL);
 }
 
 void turn(struct worker *worker, struct slot *slot)
@@ -247,12 +299,12 @@ void turn(struct worker *worker, struct slot *slot)
 	// Those that talk take turns here, without the worker's loop in between, until it is time
 	// to look elsewhere.
 	do {
-		ck_pr_store_ptr(&worker->running, slot);
+		__atomic_store_n(&worker->running, slot, __ATOMIC_RELAXED);
 		worker->self = slot_handle(slot);
 		worker->statistics.turns++;
 		grant(worker, worker->budget);
 		go_on(worker, slot);
-	} while (worker->credit > 0 && !worker->poll_soon && (slot = take_soon(worker)));
+	} while (!worker->poll_soon && (slot = take_soon(worker)));
 	end_turn(worker);
 }
 
@@ -313,7 +365,7 @@ void turn_resume_after_failure(struct worker *worker)
 	handle_failed(worker);
 	if (taken)
 		handle_one(worker, slot, taken);
-	if (--worker->credit > worker->floor || grant_more(worker, slot)) {
+	if (may_go_on(worker, slot)) {
 		go_on(worker, slot);
 	} else {
 		run_turn_ends(worker);
