@@ -46,8 +46,8 @@ static inline bool handle_plain(struct worker *worker, struct slot *slot, struct
 // A user's message, for the tenant that lives here.
 static inline bool is_usual(const struct slot *slot, const struct envelope *envelope)
 {
-	return envelope->type < POST_MARKED &&
-	       is_32(&slot->generation, envelope_generation(envelope));
+	return __builtin_expect(envelope->type < POST_MARKED, 1) &&
+	       __builtin_expect(is_32(&slot->generation, envelope_generation(envelope)), 1);
 }
 
 static inline void handle_one(struct worker *worker, struct slot *slot, struct envelope *envelope)

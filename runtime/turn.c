@@ -254,23 +254,22 @@ static __attribute__((noinline)) void go_on_anyhow(struct worker *worker, struct
 // Lives, has handlers, and nothing is to be looked at but its mail and who wishes its end.
 static inline bool is_plain(const struct slot *slot)
 {
-	return (slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED | SLOT_NOTED)) ==
-		       SLOT_ALIVE &&
-	       !slot->saved;
+	const int not_plain = SLOT_FIBER | SLOT_STAMPED | SLOT_NOTED;
+	return __builtin_expect((slot->flags & (SLOT_STATE_MASK | not_plain)) == SLOT_ALIVE, 1) &&
+	       __builtin_expect(!slot->saved, 1);
 }
 
 // What most turns are: plain messages to a plain actor, for as long as that is all.
 static inline __attribute__((always_inline)) void go_on(struct worker *worker, struct slot *slot)
 {
-	struct envelope *envelope = __builtin_expect(is_plain(slot), 1)
-					    ? mailbox_take_first(&slot->in, &slot->out)
-					    : NULL;
-	if (__builtin_expect(!envelope, 0)) {
+	struct envelope *envelope;
+	if (!is_plain(slot) ||
+	    __builtin_expect(!(envelope = mailbox_take_first(&slot->in, &slot->out)), 0)) {
 		go_on_anyhow(worker, slot, NULL);
 		return;
 	}
 	for (;;) {
-		if (is_ending_asked(slot) || __builtin_expect(!is_usual(slot, envelope), 0)) {
+		if (is_ending_asked(slot) || !is_usual(slot, envelope)) {
 			go_on_anyhow(worker, slot, envelope);
 			return;
 		}

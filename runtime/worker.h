@@ -154,7 +154,7 @@ struct slot *take_from_ring(struct worker *worker);
 static inline struct slot *take_soon(struct worker *worker)
 {
 	if (ring_has_next(&worker->ring)) {
-		if (--worker->next_runs >= 0)
+		if (__builtin_expect(--worker->next_runs >= 0, 1))
 			return ring_take_next(&worker->ring);
 	} else if (__builtin_expect(worker->home_next != NULL, 0) && --worker->next_runs >= 0) {
 		struct slot *pinned = worker->home_next;
