@@ -69,7 +69,8 @@ endif()
 foreach(file IN LISTS behaviour_tests)
   # One thread races with nobody: what stays on it the thread sanitizer need not see.
   if(NOH_SANITIZE STREQUAL "thread")
-    file(STRINGS tests/${file} threads REGEX "noh_run\\(|noh_thread|pthread_|loopback|lookup_start")
+    file(STRINGS tests/${file} threads REGEX
+         "noh_run\\(|noh_thread|pthread_|loopback|net/both\\.h|lookup_start")
     if(NOT threads)
       continue()
     endif()
@@ -110,7 +111,7 @@ foreach(file IN LISTS behaviour_tests)
   endif()
 
   # Those that explore schedules are run again with more seeds by `./dev check`.
-  file(STRINGS tests/${file} seeds REGEX "NOH_SEEDS|support/seeds\\.h")
+  file(STRINGS tests/${file} seeds REGEX "NOH_SEEDS|(support/seeds|net/both)\\.h")
   if(seeds)
     set_tests_properties(${name} PROPERTIES LABELS seeds)
   endif()

@@ -1,52 +1,10 @@
-/*
- * TCP in line, as fibers use it. The same sentences hold in a simulated runtime, whose network is
- * in memory, and in a real one on the loopback interface. The body of each test is the root.
- */
+/* TCP in line, as fibers use it. */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <criterion/criterion.h>
-#include <noh/noh.h>
-#include <noh/test.h>
+#include "tests/net/both.h"
 
 enum { PATIENCE_MS = 5000 };
-
-#if defined(__SANITIZE_THREAD__)
-enum { SEEDS = 1 }; // one thread races with nobody
-#else
-enum { SEEDS = 10 };
-#endif
-
-static int in_simulations(int (*body)(void *))
-{
-	const char *seeds = getenv("NOH_SEEDS");
-	int count = seeds ? atoi(seeds) : SEEDS, status = 0;
-
-	for (int seed = 1; seed <= count && !status; seed++)
-		status = noh_simulate((uint64_t)seed, body, NULL);
-	if (status)
-		return status;
-
-	// The network repeats with the seed too.
-	uint64_t hash = noh_test_last_run().hash;
-	status = noh_simulate((uint64_t)count, body, NULL);
-	cr_expect_eq(noh_test_last_run().hash, hash, "another trace in the same run");
-	return status;
-}
-
-#define BOTH(name)                                                  \
-	static int name(void *unused);                              \
-	Test(simulated, name)                                       \
-	{                                                           \
-		cr_expect_eq(in_simulations(name), 0);              \
-	}                                                           \
-	Test(loopback, name)                                        \
-	{                                                           \
-		cr_expect_eq(noh_run(name, NULL, .workers = 2), 0); \
-	}                                                           \
-	static int name(void *unused __attribute__((unused)))
 
 NOH_MESSAGE(note, (u64, number));
 NOH_MESSAGE(go);
