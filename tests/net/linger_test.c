@@ -1,5 +1,5 @@
 /* What a close waits for the peer, if the options say otherwise: on the kernel's network and on one
- * in memory. Knows no default: that is tcp_test.c's. */
+ * in memory. Knows no default: that is tcp_life_test.c's. */
 #include <errno.h>
 
 #include <criterion/criterion.h>
