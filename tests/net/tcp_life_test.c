@@ -266,46 +266,41 @@ BOTH(goes_to_a_new_owner_with_all_that_was_not_handled)
 	return 0;
 }
 
-// Gives its connection to the root, and takes its time to return from that.
+// Gives its connection to the root, and is not done with the word that it has one for a while.
 struct slow_giver {
 	noh_actor root;
 };
 
-NOH_MESSAGE(look_back);
-
 static bool root_has_data; // set by the root's thread, awaited on the giver's
 
-static void slow_giver_opened(struct slow_giver *self, const struct noh_tcp_opened *msg)
+static void give_slowly(struct slow_giver *self)
 {
-	noh_send(noh_self(), look_back);
+	const struct noh_tcp_opened *msg = noh_as(noh_receive(-1, noh_tcp_opened), noh_tcp_opened);
 	noh_tcp_give(msg->conn, self->root);
-	int64_t end_ms = noh_now_ms() + PATIENCE_MS;
-	while (!__atomic_load_n(&root_has_data, __ATOMIC_RELAXED) && noh_now_ms() < end_ms)
-		;
+	report(self->root, msg->conn, "given", 0);
+	while (!__atomic_load_n(&root_has_data, __ATOMIC_RELAXED))
+		noh_sleep(1);         // the network goes on
+	noh_receive(0, noh_tcp_data); // gives back what was received before
+	report(self->root, (noh_conn){0}, "done", 0);
 }
 
-static void slow_giver_look_back(struct slow_giver *self, const struct look_back *msg)
-{
-	(void)msg;
-	report(self->root, (noh_conn){0}, "returned", 0);
-}
+NOH_FIBER(slow_giver, give_slowly);
 
-NOH_ACTOR(slow_giver, (noh_tcp_opened, slow_giver_opened), (look_back, slow_giver_look_back));
-
-REAL(stays_open_while_its_old_owner_has_not_returned)
-BODY(stays_open_while_its_old_owner_has_not_returned)
+BOTH(stays_open_while_its_old_owner_has_not_returned)
 {
 	uint16_t port;
+	__atomic_store_n(&root_has_data, false, __ATOMIC_RELAXED);
 	listens(&port, slow_giver, noh_self());
 	noh_conn ours = noh_tcp_connect(.host = "127.0.0.1", .port = port);
-	writes(ours, "x");
+	hears("given", NULL);
+	writes(ours, "x"); // not before: the old owner would have to be done with it
 
 	const struct noh_tcp_data *data =
 		noh_as(noh_receive(PATIENCE_MS, noh_tcp_data), noh_tcp_data);
 	noh_check(data && data->conn.id != ours.id);
 	noh_conn theirs = data->conn;
 	__atomic_store_n(&root_has_data, true, __ATOMIC_RELAXED);
-	hears("returned", NULL);
+	hears("done", NULL);
 
 	writes(theirs, "still here");
 	reads_text(ours, "still here");
@@ -317,7 +312,6 @@ NOH_MESSAGE(take, (conn, conn), (actor, from));
 // Owns a connection that it was given, and hands it on and on.
 struct relay {
 	noh_actor root, next;
-	uint32_t data_seen;
 };
 
 NOH_MESSAGE(meet, (actor, next));
