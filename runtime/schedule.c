@@ -35,8 +35,7 @@
 enum {
 	WORTH_WAKING_NS = 200 * 1000,
 	BUSY_NS = 1000 * 1000,
-	NEXT_MOST = 3,       // runs of the next slot in a row while the ring waits
-	NEXT_ALONE = 32,     // the same while it is empty
+	NEXT_ALONE = 128,    // as NEXT_MOST, while the ring is empty
 	RING_MOST = 8,       // runs from the ring in a row without a look at the other queues
 	SPIN_NS = 20 * 1000, // a throttled actor due within this is waited for awake
 };

@@ -20,7 +20,8 @@
 enum {
 	TURN_NS = 200 * 1000,      // a turn that takes longer ends, whatever is left of its budget
 	LOOK_EVERY_NS = 25 * 1000, // the clock is looked at about this often
-	QUANTUM_MOST = 128,        // messages, while they take less than 0.2 us
+	QUANTUM_MOST = 256,        // messages, while they take less than 0.1 us
+	QUANTUM_SHORT = 128,       // while they take less than 0.2 us
 	LONGER = 4,                // times the budget, for an actor that has fallen behind
 };
 
@@ -42,9 +43,11 @@ void look_at_clock(struct worker *worker)
 						   : (int32_t)quantum;
 	worker->turn_until += worker->quantum - worker->credit; // moves with the scale
 	worker->credit = worker->quantum;
-	worker->messages_are_short = worker->quantum == QUANTUM_MOST;
+	worker->messages_are_short = worker->quantum >= QUANTUM_SHORT;
 	if (worker->messages_are_short)
 		ck_pr_store_64(&worker->busy_since_ns, 0);
+	else if (worker->next_runs > NEXT_MOST)
+		worker->next_runs = NEXT_MOST; // what waits elsewhere may have waited long
 	if (worker->runtime->worker_count > 1)
 		worker->wakes_blindly = worker->messages_are_short ? worker->runs_at_once : NULL;
 

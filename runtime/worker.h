@@ -148,6 +148,8 @@ void maybe_wake_one(struct worker *worker);
 /* The worker's own thread. The first of the ring, without a look at the other queues. */
 struct slot *take_from_ring(struct worker *worker);
 
+enum { NEXT_MOST = 3 }; // runs of the next slot in a row while the ring waits
+
 /* The worker's own thread. Who runs next, as far as is known without a look at the other queues:
  * the next slot, or else the pinned one, if it is their turn, or else the first of the ring. NULL:
  * nobody, or it is time for such a look. */
