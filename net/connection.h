@@ -31,8 +31,8 @@ enum {
 	DEFAULT_CREDIT = 16,
 	DEFAULT_UNSENT_LIMIT = 256 * 1024,
 	DEFAULT_LINGER_MS = 4000,
-	PIECES_A_WRITE = 64,
-	PIECES_A_SENDING = 60,
+	PIECES_A_WRITE = 64,   // of the owner's own, which needs them only while it writes
+	PIECES_A_SENDING = 60, // of the reactor's, which keeps them: see struct sending
 };
 
 // What an owner asks of the reactor, in the order in which it is done.
