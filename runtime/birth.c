@@ -113,6 +113,7 @@ void birth_plain(struct worker *worker, struct slot *slot)
 	slot->saved = NULL;
 	move_in(worker, slot);
 	begin(worker, slot, false);
+	worker->unusual = false; // no message was in hand, and its end has been seen to
 }
 
 void birth_by_envelope(struct worker *worker, struct slot *slot, struct envelope *envelope)

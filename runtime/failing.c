@@ -98,6 +98,7 @@ void noh_end(int code, const char *reason)
 	fetch_place(worker->running);
 	worker->end_asked = worker->unusual = true;
 	worker->end_code = code;
-	free(worker->end_reason);
+	if (worker->end_reason)
+		free(worker->end_reason);
 	worker->end_reason = reason && *reason ? strdup(reason) : NULL;
 }

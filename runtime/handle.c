@@ -94,6 +94,14 @@ void handle_done(struct worker *worker, struct slot *slot, struct envelope *enve
 		 enum noh_handled handled)
 {
 	worker->unusual = false;
+	// Most often it has only ended its life.
+	if (handled == NOH_HANDLED && worker->end_asked && !worker->scratch.used &&
+	    !worker->postponed && !worker->hand_detached && !worker->replay &&
+	    envelope->type < POST_MARKED) {
+		worker->hand = NULL;
+		turn_end_as_asked(worker, slot);
+		return;
+	}
 	if (handled == NOH_FAILED) {
 		handle_failed(worker);
 		return;

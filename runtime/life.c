@@ -331,33 +331,61 @@ static void end_life(struct worker *worker, struct slot *slot, int why, int64_t 
 	life_end_rest(worker, slot);
 }
 
-// Whether it has nothing to be released but its state, wants to hear nothing, and leaves nobody to
-// be told of a normal end but its parent.
-static inline bool is_plain(const struct slot *slot)
+// Has had children, and nothing else.
+static inline bool is_bare(const struct extras *extras)
+{
+	return !((uintptr_t)extras->owned | (uintptr_t)extras->kept | (uintptr_t)extras->attached |
+		 (uintptr_t)extras->fiber | (uintptr_t)extras->asks | (uintptr_t)extras->relations |
+		 (uintptr_t)extras->rare);
+}
+
+// In this state: whether it has nothing to be released but its state and what it knows its children
+// by, wants to hear nothing, and leaves nobody to be told of a normal end but its parent.
+static inline bool is_plain(const struct slot *slot, enum slot_state state)
 {
 	const uint16_t others = SLOT_STATE_MASK | SLOT_KEEPS_PLACE | SLOT_FIBER | SLOT_ENDS_LATER |
 				SLOT_HEARS_STOPPING;
-	uintptr_t owned = (uintptr_t)slot->extras | (uintptr_t)slot->saved |
-			  (uintptr_t)slot->bound | slot->timers;
-	return (slot->flags & others) == SLOT_ALIVE && !owned && !slot->supervised && slot->parent;
+	uintptr_t owned = (uintptr_t)slot->saved | (uintptr_t)slot->bound | slot->timers;
+	return (slot->flags & others) == state && !owned && !slot->supervised && slot->parent &&
+	       (!slot->extras || is_bare(slot->extras));
 }
 
-// All steps of an end at once, for who is plain.
-static void end_plainly(struct worker *worker, struct slot *slot)
+// All steps of a normal end at once, for who is plain.
+static inline void leave_plainly(struct worker *worker, struct slot *slot)
 {
 	uint64_t self = slot_handle(slot), parent = slot->parent;
 
-	worker->end_asked = false;
 	leave_slot(worker, slot);
 	tell_parent_of_plain_end(worker, parent, self);
 }
 
+// The same for one that has had children.
+static __attribute__((noinline)) void end_parent_plainly(struct worker *worker, struct slot *slot)
+{
+	struct extras *extras = slot->extras;
+
+	if (child_count(extras)) {
+		slot_set_state(slot, SLOT_ENDING);
+		family_end(extras, ENDING_SHUTDOWN);
+		return;
+	}
+	slot->extras = NULL;
+	leave_plainly(worker, slot);
+	extras_free(extras);
+}
+
 void life_end(struct worker *worker, struct slot *slot, int why, int64_t code, const char *reason)
 {
-	if (__builtin_expect(why == NOH_WHY_NORMAL && !reason && is_plain(slot) && !trace_on, 1))
-		end_plainly(worker, slot);
-	else
+	bool plain = why == NOH_WHY_NORMAL && !reason && is_plain(slot, SLOT_ALIVE) && !trace_on;
+	if (__builtin_expect(!plain, 0)) {
 		end_life(worker, slot, why, code, reason, true);
+		return;
+	}
+	worker->end_asked = false;
+	if (slot->extras)
+		end_parent_plainly(worker, slot);
+	else
+		leave_plainly(worker, slot);
 }
 
 void life_ending_asked(struct worker *worker, struct slot *slot)
@@ -403,8 +431,15 @@ void life_ending_asked(struct worker *worker, struct slot *slot)
 void life_child_ended(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	family_hear(worker, slot, envelope);
-	if (slot_state(slot) == SLOT_ENDING && !child_count(slot->extras))
-		finish(worker, slot, &slot->extras->rare->ending);
+	if (__builtin_expect(slot_state(slot) != SLOT_ENDING, 1) || child_count(slot->extras))
+		return;
+	// Who ends plainly has nothing to remember of it.
+	static const struct ending normally;
+	const struct rare *rare = slot->extras->rare;
+	if (is_plain(slot, SLOT_ENDING))
+		end_parent_plainly(worker, slot);
+	else
+		finish(worker, slot, rare ? &rare->ending : &normally);
 }
 
 // ---- a place that is kept

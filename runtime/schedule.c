@@ -158,7 +158,8 @@ void schedule(struct slot *slot)
 void schedule_child(struct worker *worker, struct slot *slot)
 {
 	newborns_push(&worker->newborns, slot, worker->running, worker->now_ns);
-	maybe_wake_one(worker);
+	if (!worker->wakes_blindly)
+		maybe_wake_one(worker);
 }
 
 void schedule_newborn(struct slot *slot)

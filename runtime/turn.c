@@ -63,7 +63,7 @@ void look_at_clock(struct worker *worker)
 	ck_pr_store_64(&worker->now_ns, now_ns);
 	worker->turns_before = worker->statistics.turns;
 	worker->poll_soon = true;
-	if (worker->wakes_blindly && ring_count(&worker->ring))
+	if (worker->wakes_blindly && (ring_count(&worker->ring) || worker->newborns.any))
 		maybe_wake_one(worker);
 }
 
@@ -102,6 +102,17 @@ static bool grant_more(struct worker *worker, const struct slot *slot)
 
 // ---- the turn
 
+static struct envelope *saved_or_queued(struct worker *worker, struct slot *slot);
+
+// The tenant is to begin, before any mail. This counts as a message, as it does where a birth comes
+// in an envelope.
+static __attribute__((noinline)) struct envelope *begin(struct worker *worker, struct slot *slot)
+{
+	worker->credit--;
+	birth_plain(worker, slot);
+	return slot->saved ? saved_or_queued(worker, slot) : mailbox_take(&slot->in, &slot->out);
+}
+
 // Saved mail comes first, if it is for a life that takes it.
 static __attribute__((noinline)) struct envelope *saved_or_queued(struct worker *worker,
 								  struct slot *slot)
@@ -110,12 +121,6 @@ static __attribute__((noinline)) struct envelope *saved_or_queued(struct worker 
 	if (is_ending_asked(slot) && slot_state(slot) != SLOT_FREE) {
 		life_ending_asked(worker, slot);
 		worker->throttle = false;
-	}
-	if (slot->saved == &not_begun) {
-		worker->credit--; // a birth is a message, as it is where it comes in an envelope
-		birth_plain(worker, slot);
-		return slot->saved ? saved_or_queued(worker, slot)
-				   : mailbox_take(&slot->in, &slot->out);
 	}
 	if (slot->saved && (slot->flags & (SLOT_STATE_MASK | SLOT_FIBER)) == SLOT_ALIVE) {
 		worker->hand_detached = worker->unusual = true;
@@ -189,7 +194,8 @@ static __attribute__((noinline)) void end_before(struct worker *worker, struct s
 static inline struct envelope *take(struct worker *worker, struct slot *slot)
 {
 	if (__builtin_expect(slot->saved != NULL, 0))
-		return saved_or_queued(worker, slot);
+		return slot->saved == &not_begun ? begin(worker, slot)
+						 : saved_or_queued(worker, slot);
 	return mailbox_take(&slot->in, &slot->out);
 }
 
@@ -317,7 +323,7 @@ void turn(struct worker *worker, struct slot *slot)
 	end_turn(worker);
 }
 
-static void give(struct worker *worker, struct slot *slot, const struct noh_delivery *in)
+static inline void give(struct worker *worker, struct slot *slot, const struct noh_delivery *in)
 {
 	enum noh_handled handled = slot->type->receive(slot->state, in);
 	scratch_end(&worker->scratch);
