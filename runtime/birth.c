@@ -54,12 +54,10 @@ uint16_t heard_by(const struct noh_actor_type *type)
 		return type->receive ? SLOT_HEARS_START | SLOT_HEARS_STOPPING : 0;
 	for (const struct noh_message_type *const *entry = type->accepts; *entry; entry++) {
 		uint32_t id = noh_message_known_id(*entry);
-		if (id == start)
-			flags |= SLOT_HEARS_START;
-		if (id == stopping)
-			flags |= SLOT_HEARS_STOPPING;
-		if (id == down)
-			flags |= SLOT_HEARS_ENDS;
+		flags |= id == start      ? SLOT_HEARS_START
+			 : id == stopping ? SLOT_HEARS_STOPPING
+			 : id == down     ? SLOT_HEARS_ENDS
+					  : 0;
 	}
 	return flags;
 }

@@ -90,15 +90,22 @@ static void fetch_place(const struct slot *slot)
 #endif
 }
 
+static __attribute__((noinline)) void set_end_reason(struct worker *worker, const char *reason)
+{
+	free(worker->end_reason);
+	worker->end_reason = reason && *reason ? strdup(reason) : NULL;
+}
+
 void noh_end(int code, const char *reason)
 {
-	struct worker *worker = worker_of_call("noh_end");
+	struct worker *worker = this_worker; // nothing here waits
+	if (__builtin_expect(!worker || !worker->running, 0))
+		outside("noh_end");
 	if (worker->end_asked)
 		return; // the first one counts
 	fetch_place(worker->running);
 	worker->end_asked = worker->unusual = true;
 	worker->end_code = code;
-	if (worker->end_reason)
-		free(worker->end_reason);
-	worker->end_reason = reason && *reason ? strdup(reason) : NULL;
+	if (__builtin_expect(reason || worker->end_reason, 0))
+		set_end_reason(worker, reason);
 }

@@ -352,17 +352,25 @@ void turn_give_outcome(struct worker *worker, struct slot *slot, uint32_t asked_
 	give(worker, slot, &in);
 }
 
-void turn_end_as_asked(struct worker *worker, struct slot *slot)
+static __attribute__((noinline)) void end_unusually(struct worker *worker, struct slot *slot)
 {
-	const char *reason = worker->end_reason; // freed by life_end_rest()
+	const char *reason = worker->end_reason;
 	if (worker->end_code)
 		noh_log(NOH_WARN, "ends with code %lld: %s", (long long)worker->end_code,
 			reason ? reason : "");
 	if (slot->flags & SLOT_ENDS_LATER)
 		life_end_now(worker, slot);
 	else
-		life_end(worker, slot, worker->end_code ? NOH_WHY_FAILED : NOH_WHY_NORMAL,
-			 worker->end_code, reason);
+		life_end(worker, slot, NOH_WHY_FAILED, worker->end_code, reason);
+}
+
+void turn_end_as_asked(struct worker *worker, struct slot *slot)
+{
+	if (__builtin_expect(slot->flags & SLOT_ENDS_LATER || worker->end_code, 0))
+		end_unusually(worker, slot);
+	else
+		life_end(worker, slot, NOH_WHY_NORMAL, 0,
+			 worker->end_reason); // freed by life_end_rest()
 }
 
 void turn_fail(struct worker *worker, struct slot *slot, const char *reason)
