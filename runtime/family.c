@@ -160,6 +160,22 @@ static bool is_indifferent(const struct slot *slot)
 	       slot->type != &guardian_actor_type;
 }
 
+static __attribute__((noinline)) void hear(struct worker *worker, struct slot *slot,
+					   struct envelope *envelope)
+{
+	struct child_ended *ended = (struct child_ended *)envelope->body;
+	uint64_t child = envelope->sender;
+
+	if (slot_state(slot) == SLOT_ALIVE && !is_restart_under_way(child, ended))
+		hear_of_child(worker, slot, child, ended);
+	else if (ended->in_limbo && slot_state(slot) != SLOT_ALIVE)
+		post_control(child, CONTROL_LET_GO, 0, NULL, 0);
+	if (ended->reason) // mostly there is none, and each life comes by here
+		free(ended->reason);
+	if (ended->crash)
+		free(ended->crash);
+}
+
 void family_hear(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	struct child_ended *ended = (struct child_ended *)envelope->body;
@@ -171,12 +187,5 @@ void family_hear(struct worker *worker, struct slot *slot, struct envelope *enve
 		if (is_plain(ended) && is_indifferent(slot))
 			return;
 	}
-	if (slot_state(slot) == SLOT_ALIVE && !is_restart_under_way(child, ended))
-		hear_of_child(worker, slot, child, ended);
-	else if (ended->in_limbo && slot_state(slot) != SLOT_ALIVE)
-		post_control(child, CONTROL_LET_GO, 0, NULL, 0);
-	if (ended->reason) // mostly there is none, and each life comes by here
-		free(ended->reason);
-	if (ended->crash)
-		free(ended->crash);
+	hear(worker, slot, envelope);
 }

@@ -284,6 +284,12 @@ void handle_other(struct worker *worker, struct slot *slot, struct envelope *env
 {
 	enum post_kind kind = post_kind(envelope);
 
+	// The most frequent of what parts of the runtime tell each other.
+	if (envelope->type == ((uint32_t)POST_CONTROL << POST_SHIFT | CONTROL_ENDED) &&
+	    is_32(&slot->generation, envelope_generation(envelope))) {
+		life_child_ended(worker, slot, envelope);
+		return;
+	}
 	if (kind == POST_CONTROL && is_token(envelope)) { // whoever lives here now
 		from_lane(worker, slot);
 		return;

@@ -107,9 +107,9 @@ void child_slot_free(uint64_t handle)
 	slot_flush(&cache);
 }
 
+// The state is freed.
 static inline void leave_slot(struct worker *worker, struct slot *slot)
 {
-	state_free(slot->type, slot->state, slot->supervised);
 	slot->state = NULL;
 	slot_set_home(slot, ANY_WORKER);
 	ck_pr_store_16(&slot->marks, 0);
@@ -129,6 +129,7 @@ static void leave(struct worker *worker, struct slot *slot, const struct ending 
 
 	if (rare_if_any(slot))
 		state_free(slot->type, slot->extras->rare->next_state, slot->supervised);
+	state_free(slot->type, slot->state, slot->supervised);
 	leave_slot(worker, slot);
 	if (slot->extras)
 		postponed_replay(worker, slot);
@@ -355,6 +356,7 @@ static inline void leave_plainly(struct worker *worker, struct slot *slot)
 {
 	uint64_t self = slot_handle(slot), parent = slot->parent;
 
+	state_free_plainly(slot->type, slot->state);
 	leave_slot(worker, slot);
 	tell_parent_of_plain_end(worker, parent, self);
 }

@@ -145,7 +145,7 @@ static noh_actor spawn_plainly(struct worker *worker, const struct noh_actor_typ
 
 	uint64_t handle = slot_handle(slot);
 	move_in(slot, runtime, type, worker->self);
-	void *copy = state_copy(type, state, false);
+	void *copy = state_copy_plainly(type, state);
 	family_add(worker->running, handle);
 	worker->statistics.spawned++;
 	worker->credit--;

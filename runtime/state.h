@@ -3,7 +3,11 @@
 #ifndef NOH_RUNTIME_STATE_H
 #define NOH_RUNTIME_STATE_H
 
+#include <string.h>
+
 #include <noh/actor.h>
+
+#include "mailbox/pool.h"
 
 enum { HANDLED_KEPT = 7 };
 
@@ -15,6 +19,18 @@ struct handled {
 size_t state_bytes(const struct noh_actor_type *type, bool supervised);
 void *state_copy(const struct noh_actor_type *type, const void *state, bool supervised);
 void state_free(const struct noh_actor_type *type, void *state, bool supervised);
+
+/* The same for one that is not supervised: nothing but a copy. */
+static inline void *state_copy_plainly(const struct noh_actor_type *type, const void *state)
+{
+	size_t size = type->state_size;
+	return memcpy(pool_take(pool_class_of(size), size), state, size);
+}
+
+static inline void state_free_plainly(const struct noh_actor_type *type, void *state)
+{
+	pool_give(pool_class_of(type->state_size), state);
+}
 
 /* Of a supervised actor. */
 struct handled *state_handled(const struct noh_actor_type *type, void *state);
