@@ -42,7 +42,7 @@ void birth_heard(struct worker *worker, struct slot *slot, uint64_t child)
 
 // ---- beginning
 
-uint16_t heard_by(const struct noh_actor_type *type)
+static inline uint16_t scan(const struct noh_actor_type *type)
 {
 	uint32_t start = noh_message_known_id(&noh_start_message);
 	uint32_t stopping = noh_message_known_id(&noh_stopping_message);
@@ -60,6 +60,11 @@ uint16_t heard_by(const struct noh_actor_type *type)
 					  : 0;
 	}
 	return flags;
+}
+
+uint16_t heard_by(const struct noh_actor_type *type)
+{
+	return scan(type);
 }
 
 static void start(struct worker *worker, struct slot *slot)
@@ -93,24 +98,26 @@ static inline void begin(struct worker *worker, struct slot *slot, bool again)
 		start(worker, slot);
 }
 
-static inline void move_in(struct worker *worker, struct slot *slot)
+// What every life begins with.
+static inline uint16_t first_flags(const struct worker *worker, const struct noh_actor_type *type)
 {
-	const struct noh_actor_type *type = slot->type;
 	const struct noh_limits *limits = &type->limits;
 	bool quotas = limits->owned_bytes | limits->timers | limits->children;
-	slot->flags = SLOT_ALIVE | worker->born_with | heard_by(type) | (quotas ? SLOT_QUOTAS : 0) |
-		      (type->run ? SLOT_FIBER : 0) |
-		      (ck_pr_load_8(&slot->keeps_place) ? SLOT_KEEPS_PLACE : 0);
-	worker->self = slot_handle(slot);
+	return SLOT_ALIVE | worker->born_with | scan(type) | (quotas ? SLOT_QUOTAS : 0);
 }
 
 struct envelope not_begun;
 
 void birth_plain(struct worker *worker, struct slot *slot)
 {
+	static const struct noh_start first_start = {.last_failure = ""};
+
 	slot->saved = NULL;
-	move_in(worker, slot);
-	begin(worker, slot, false);
+	slot->flags = first_flags(worker, slot->type);
+	if (__builtin_expect(slot->bounded, 0))
+		bound_begin(slot, false);
+	if (slot->flags & SLOT_HEARS_START)
+		turn_give(worker, slot, &noh_start_message, &first_start);
 	worker->unusual = false; // no message was in hand, and its end has been seen to
 }
 
@@ -120,7 +127,9 @@ void birth_by_envelope(struct worker *worker, struct slot *slot, struct envelope
 	const struct spawn_more *more = spawn->more;
 
 	slot->state = spawn->state;
-	move_in(worker, slot);
+	slot->flags = first_flags(worker, slot->type) | (slot->type->run ? SLOT_FIBER : 0) |
+		      (ck_pr_load_8(&slot->keeps_place) ? SLOT_KEEPS_PLACE : 0);
+	worker->self = slot_handle(slot);
 	if (more) {
 		if (more->name)
 			rare_of(slot)->name = more->name;
