@@ -143,15 +143,21 @@ static void end_one_shot(struct timer *timer)
 {
 	struct timer_more *more = timer->more;
 	uint32_t type = timer_type(timer);
-	uint64_t word;
+	uint64_t word = load_acquire_64(&timer->word); // pairs with take_back()
 
 	timer_disown(timer);
 	invalidate_id(timer);
-	do
+	while (word & TIMER_RETURNED) {
+		uint64_t off = timer_with(word - TIMER_IN_FLIGHT, TIMER_OFF);
+		if (swap_if_64(&timer->word, word, off))
+			break;
 		word = load_acquire_64(&timer->word); // pairs with take_back()
-	while (!swap_if_64(&timer->word, word, timer_with(word - TIMER_IN_FLIGHT, TIMER_OFF)));
-	if (!(word & TIMER_RETURNED))
+	}
+	if (!(word & TIMER_RETURNED)) {
+		// In no wheel and in no stack, it is nobody else's.
+		ck_pr_store_64(&timer->word, TIMER_OFF);
 		give(timer);
+	}
 	timer_more_free(more, type);
 }
 

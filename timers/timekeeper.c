@@ -15,6 +15,7 @@
 
 enum {
 	LEAST_ROOM = 32,
+	CROWD = 64,        // ticks at a time with which wake-ups become fewer
 	RING_EVERY = 1024, // timers returned to a keeper that sleeps before it is woken for them
 };
 
@@ -236,6 +237,7 @@ void timekeeper_expire(struct timekeeper *keeper, uint64_t now_ns, uint32_t room
 	uint64_t now_tick = now_ns >> keeper->wheel.tick_bits;
 	struct batch batches[2] = {0};
 	unsigned next = 0;
+	uint32_t delivered = 0;
 
 	take_all_back(keeper);
 	// A run queue that others keep full must not stop the time.
@@ -248,10 +250,15 @@ void timekeeper_expire(struct timekeeper *keeper, uint64_t now_ns, uint32_t room
 			wheel_expire_some(&keeper->wheel, now_tick,
 					  room < WHEEL_CELLS ? room : WHEEL_CELLS, batch->entries);
 		room -= batch->count;
+		delivered += batch->count;
 		fetch_slots(batch->entries, batch->count);
 		fire_all(keeper, &batches[!next], now_tick);
 		next = !next;
 	} while (batches[!next].count);
+
+	// What is left in this round is due at once.
+	bool is_crowded = delivered >= CROWD && keeper->wheel.tick_bits != TICK_BITS_EXACT;
+	keeper->pause_to = is_crowded && room ? now_tick + 2 : 0;
 }
 
 uint64_t timekeeper_next_ns(struct timekeeper *keeper)
@@ -259,6 +266,8 @@ uint64_t timekeeper_next_ns(struct timekeeper *keeper)
 	uint64_t tick = wheel_next(&keeper->wheel);
 
 	unsigned tick_bits = keeper->wheel.tick_bits;
+	if (tick < keeper->pause_to)
+		tick = keeper->pause_to;
 	if (tick > UINT64_MAX >> tick_bits)
 		return UINT64_MAX;
 	return tick << tick_bits;

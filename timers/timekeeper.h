@@ -23,6 +23,7 @@ struct timekeeper {
 	uint32_t index;     // in the table of keepers
 	struct timer *free; // timers of the table that this keeper has at hand
 	uint32_t free_count;
+	uint64_t pause_to; // the tick before which nobody needs to be woken, since many have come
 	struct wheel wheel;
 
 	// Written by any worker: timers of this wheel that an actor elsewhere has cancelled, or
@@ -45,7 +46,8 @@ void timekeeper_finish(struct timekeeper *keeper);
 void timekeeper_expire(struct timekeeper *keeper, uint64_t now_ns, uint32_t room);
 
 /* When timekeeper_expire() should be called next, at the latest: UINT64_MAX if nothing waits. May
- * be somewhat earlier than the first deadline. The caller holds the reactor. */
+ * be somewhat earlier than the first deadline, and a tick later where many are due in each: one
+ * wake-up then serves two. The caller holds the reactor. */
 uint64_t timekeeper_next_ns(struct timekeeper *keeper);
 
 /* Any thread: other workers have returned timers since the last timekeeper_expire(). One of the

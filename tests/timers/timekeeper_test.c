@@ -110,6 +110,34 @@ Test(timekeeper, wants_to_be_called_by_the_first_deadline)
 	cr_expect_eq(timekeeper_next_ns(&keeper), 9 * TICK_NS);
 }
 
+Test(timekeeper, wakes_once_for_two_ticks_where_many_are_due)
+{
+	for (uint64_t tick = 1; tick <= 3; tick++)
+		for (int i = 0; i < 100; i++)
+			armed(tick * TICK_NS);
+
+	timekeeper_expire(&keeper, TICK_NS, 256);
+	cr_expect_eq(ticks, 100);
+	cr_expect_eq(timekeeper_next_ns(&keeper), 3 * TICK_NS);
+
+	// If somebody looks before, they tick.
+	timekeeper_expire(&keeper, 2 * TICK_NS, 256);
+	cr_expect_eq(ticks, 200);
+	timekeeper_expire(&keeper, 3 * TICK_NS, 40);
+	cr_expect_eq(ticks, 240);
+	cr_expect_leq(timekeeper_next_ns(&keeper), 3 * TICK_NS); // the others are due
+}
+
+Test(timekeeper, wakes_for_each_tick_where_few_are_due)
+{
+	for (uint64_t tick = 1; tick <= 3; tick++)
+		for (int i = 0; i < 20; i++)
+			armed(tick * TICK_NS);
+
+	timekeeper_expire(&keeper, TICK_NS, 256);
+	cr_expect_eq(timekeeper_next_ns(&keeper), 2 * TICK_NS);
+}
+
 Test(timekeeper, never_waits_for_a_deadline_beyond_the_end_of_time)
 {
 	armed(UINT64_MAX - TICK_NS);
