@@ -90,7 +90,7 @@ static void hear_of_child(struct worker *worker, struct slot *slot, uint64_t chi
 		guardian_child_ended(worker, slot, child, ended);
 		return;
 	}
-	if (watches_include(slot, child)) {
+	if (slot->extras->relations && watches_include(slot, child)) {
 		// Its monitor tells it; but whether it comes back is for this parent to say.
 		if (ended->in_limbo)
 			watches_tell(slot, child, ended);

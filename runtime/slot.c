@@ -158,12 +158,3 @@ void slot_sort_free(void)
 	free(free_ones);
 	pthread_mutex_unlock(&table_lock);
 }
-
-bool slot_advance(struct slot *slot)
-{
-	uint32_t generation = slot->generation;
-	// The senders' check is only a short cut, so it needs no order: what slips through is found
-	// by its generation.
-	ck_pr_store_32(&slot->generation, generation + 1);
-	return generation < GENERATION_MASK;
-}
