@@ -43,7 +43,7 @@ static void give(struct timer *timer)
 	struct timekeeper *keeper = timekeeper_is_delivering() ? NULL : timekeeper_here();
 
 	if (!keeper) {
-		timer_give(NULL, timer);
+		timer_give_back(timer);
 		return;
 	}
 	reactor_hold(keeper->reactor);

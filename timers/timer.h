@@ -178,12 +178,35 @@ static inline struct timer *timer_find(uint64_t id)
 	return (ck_pr_load_64(&timer->id) ^ id) < TIMER_LIMIT ? timer : NULL;
 }
 
+enum { TIMERS_AT_HAND = 512 }; // at most, of a keeper
+
+/* What the next two need of the table: when the keeper has none at hand, or too many. */
+void timer_refill(struct timekeeper *keeper);
+void timer_spill(struct timekeeper *keeper);
+
 /* A timer that is in use by nobody: OFF, in no wheel, without a body. The caller holds the keeper's
  * reactor. */
-struct timer *timer_take(struct timekeeper *keeper);
+static inline struct timer *timer_take(struct timekeeper *keeper)
+{
+	if (__builtin_expect(!keeper->free_count, 0))
+		timer_refill(keeper);
+	struct timer *timer = keeper->free;
+	keeper->free = timer->next;
+	keeper->free_count--;
+	return timer;
+}
 
-/* The other way. The caller holds the keeper's reactor, or gives NULL: to the table. */
-void timer_give(struct timekeeper *keeper, struct timer *timer);
+/* The other way. The caller holds the keeper's reactor. */
+static inline void timer_give(struct timekeeper *keeper, struct timer *timer)
+{
+	timer->next = keeper->free;
+	keeper->free = timer;
+	if (__builtin_expect(++keeper->free_count > TIMERS_AT_HAND, 0))
+		timer_spill(keeper);
+}
+
+/* The same to the table, by whoever holds no reactor. */
+void timer_give_back(struct timer *timer);
 
 /* Gives all that the keeper has at hand back to the table. */
 void timer_flush(struct timekeeper *keeper);

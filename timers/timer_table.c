@@ -8,10 +8,7 @@
 #include "runtime/growing.h"
 #include "timers/timer.h"
 
-enum {
-	CACHE_BATCH = 128, // timers that move between a keeper and the table at once
-	CACHE_MOST = 4 * CACHE_BATCH,
-};
+enum { CACHE_BATCH = 128 }; // timers that move between a keeper and the table at once
 
 struct timer *timer_table;
 uint32_t timer_table_end;
@@ -53,7 +50,7 @@ static struct timer *take_fresh(void)
 	return timer;
 }
 
-static void refill(struct timekeeper *keeper)
+void timer_refill(struct timekeeper *keeper)
 {
 	pthread_once(&table_once, reserve_table);
 	pthread_mutex_lock(&table_lock);
@@ -83,29 +80,17 @@ static void spill(struct timekeeper *keeper, uint32_t keep)
 	pthread_mutex_unlock(&table_lock);
 }
 
-struct timer *timer_take(struct timekeeper *keeper)
+void timer_give_back(struct timer *timer)
 {
-	if (!keeper->free_count)
-		refill(keeper);
-	struct timer *timer = keeper->free;
-	keeper->free = timer->next;
-	keeper->free_count--;
-	return timer;
+	pthread_mutex_lock(&table_lock);
+	timer->next = table_free;
+	table_free = timer;
+	pthread_mutex_unlock(&table_lock);
 }
 
-void timer_give(struct timekeeper *keeper, struct timer *timer)
+void timer_spill(struct timekeeper *keeper)
 {
-	if (!keeper) {
-		pthread_mutex_lock(&table_lock);
-		timer->next = table_free;
-		table_free = timer;
-		pthread_mutex_unlock(&table_lock);
-		return;
-	}
-	timer->next = keeper->free;
-	keeper->free = timer;
-	if (++keeper->free_count > CACHE_MOST)
-		spill(keeper, CACHE_MOST - CACHE_BATCH);
+	spill(keeper, TIMERS_AT_HAND - CACHE_BATCH);
 }
 
 void timer_flush(struct timekeeper *keeper)

@@ -50,7 +50,8 @@ static void chunk_free(struct wheel_chunk *chunk)
 	pool_give(POOL_128, chunk);
 }
 
-static void append(struct wheel_link *list, struct wheel_entry *entry)
+static inline __attribute__((always_inline)) void append(struct wheel_link *list,
+							 struct wheel_entry *entry)
 {
 	struct wheel_chunk *chunk = chunk_of(list->prev);
 
