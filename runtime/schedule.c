@@ -78,16 +78,15 @@ static void schedule_outside(struct noh_runtime *runtime, struct slot *slot)
 static void overflow(struct worker *worker, struct slot *slot)
 {
 	// Half the ring goes with it, so that the next pushes have room.
-	struct noh_runtime *runtime = worker->runtime;
-	pthread_mutex_lock(&runtime->inject.lock);
+	struct slot_list list = {0};
 	for (int i = 0; i < RING_SIZE / 2; i++) {
 		struct slot *moved = ring_take(&worker->ring);
 		if (!moved)
 			break;
-		slot_list_push(&runtime->inject.list, moved);
+		slot_list_push(&list, moved);
 	}
-	slot_list_push(&runtime->inject.list, slot);
-	pthread_mutex_unlock(&runtime->inject.lock);
+	slot_list_push(&list, slot);
+	shared_queue_append(&worker->runtime->inject, &list);
 	maybe_wake_one(worker);
 
 	// Who wakes more than the ring holds goes on after they have run. Else those who wait only
