@@ -83,8 +83,7 @@ void noh_become_type(const struct noh_actor_type *type)
 	if (!rare->born_as)
 		rare->born_as = slot->type;
 	ck_pr_store_ptr(&slot->type, (void *)type);
-	slot->flags &= (uint16_t)~SLOT_HEARS;
-	slot->flags |= heard_by(type);
+	birth_hear(slot);
 	worker->replay = worker->unusual = true;
 }
 

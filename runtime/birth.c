@@ -42,7 +42,8 @@ void birth_heard(struct worker *worker, struct slot *slot, uint64_t child)
 
 // ---- beginning
 
-static inline uint16_t scan(const struct noh_actor_type *type)
+// What a type takes of the messages that the library sends most often.
+static inline uint16_t heard_by(const struct noh_actor_type *type)
 {
 	uint32_t start = noh_message_known_id(&noh_start_message);
 	uint32_t stopping = noh_message_known_id(&noh_stopping_message);
@@ -62,9 +63,9 @@ static inline uint16_t scan(const struct noh_actor_type *type)
 	return flags;
 }
 
-uint16_t heard_by(const struct noh_actor_type *type)
+void birth_hear(struct slot *slot)
 {
-	return scan(type);
+	slot->flags = (uint16_t)((slot->flags & ~SLOT_HEARS) | heard_by(slot->type));
 }
 
 static void start(struct worker *worker, struct slot *slot)
@@ -103,7 +104,7 @@ static inline uint16_t first_flags(const struct worker *worker, const struct noh
 {
 	const struct noh_limits *limits = &type->limits;
 	bool quotas = limits->owned_bytes | limits->timers | limits->children;
-	return SLOT_ALIVE | worker->born_with | scan(type) | (quotas ? SLOT_QUOTAS : 0);
+	return SLOT_ALIVE | worker->born_with | heard_by(type) | (quotas ? SLOT_QUOTAS : 0);
 }
 
 struct envelope not_begun;
@@ -149,8 +150,8 @@ void birth_by_envelope(struct worker *worker, struct slot *slot, struct envelope
 
 void birth_again(struct worker *worker, struct slot *slot)
 {
-	slot->flags &= (uint16_t) ~(SLOT_TRAPS_EXITS | SLOT_HEARS);
-	slot->flags |= heard_by(slot->type);
+	slot->flags &= (uint16_t)~SLOT_TRAPS_EXITS;
+	birth_hear(slot);
 	slot_set_state(slot, SLOT_ALIVE);
 	begin(worker, slot, true);
 }

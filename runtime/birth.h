@@ -15,8 +15,9 @@ void birth_plain(struct worker *worker, struct slot *slot);
 /* In a place that was kept. */
 void birth_again(struct worker *worker, struct slot *slot);
 
-/* What a type takes of the messages that the library sends most often: SLOT_HEARS_ flags. */
-uint16_t heard_by(const struct noh_actor_type *type);
+/* Its type is another one: finds out what that takes of the messages that the library sends most
+ * often, the SLOT_HEARS_ flags. */
+void birth_hear(struct slot *slot);
 
 /* Whoever runs the slot. on_start has returned, or the fiber waits: tells the parent, unless the
  * actor has ended or asked for more time. */

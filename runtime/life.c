@@ -80,11 +80,7 @@ static inline void tell_parent(const struct extras *extras, uint64_t parent, uin
 static inline void tell_parent_of_plain_end(struct worker *worker, uint64_t parent, uint64_t self)
 {
 	struct slot *slot = &slot_table[handle_index(parent)];
-	struct envelope *envelope =
-		envelope_new(sizeof(struct child_ended), handle_generation(parent));
-	envelope->sender = self;
-	envelope->type = (uint32_t)POST_CONTROL << POST_SHIFT | CONTROL_ENDED;
-	envelope->ask = 0;
+	struct envelope *envelope = control_envelope(CONTROL_ENDED, parent, self, NULL, 0);
 	memset(envelope->body, 0, sizeof(envelope->body)); // NOH_WHY_NORMAL
 	if (mailbox_push(&slot->in, envelope) && !runs_next(worker, slot))
 		schedule(slot);

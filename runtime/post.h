@@ -233,23 +233,6 @@ static inline struct envelope *control_envelope(enum control control, uint64_t t
 	return envelope;
 }
 
-/* The same in place, for what is told often and whose size the compiler knows. */
-static inline void post_control_of_size(uint64_t to, enum control control, uint64_t sender,
-					const void *body, size_t size)
-{
-	struct slot *slot = slot_of(to);
-	if (__builtin_expect(!slot, 0))
-		return;
-
-	struct envelope *envelope = control_envelope(control, to, sender, body, size);
-	if (__builtin_expect(ck_pr_load_32(&slot->generation) != handle_generation(to), 0)) {
-		control_undelivered(envelope, to);
-		envelope_free(envelope);
-		return;
-	}
-	post(slot, envelope);
-}
-
 /* Any thread. A message that an end or another event causes, if the receiver is there: its kind
  * says what is looked at before it is handled, with the help of `ask`. Copies the body. */
 void post_caused(uint64_t to, uint64_t from, enum post_kind kind, uint64_t ask,

@@ -261,7 +261,17 @@ bool deliver(uint64_t to, uint64_t from, const struct noh_message_type *type, co
 
 void post_control(uint64_t to, enum control control, uint64_t sender, const void *body, size_t size)
 {
-	post_control_of_size(to, control, sender, body, size);
+	struct slot *slot = slot_of(to);
+	if (__builtin_expect(!slot, 0))
+		return;
+
+	struct envelope *envelope = control_envelope(control, to, sender, body, size);
+	if (__builtin_expect(ck_pr_load_32(&slot->generation) != handle_generation(to), 0)) {
+		control_undelivered(envelope, to);
+		envelope_free(envelope);
+		return;
+	}
+	post(slot, envelope);
 }
 
 void post_caused(uint64_t to, uint64_t from, enum post_kind kind, uint64_t ask,

@@ -81,11 +81,8 @@ static inline __attribute__((always_inline)) void move_in(struct slot *slot,
 static void send_birth(struct worker *worker, struct slot *slot, uint64_t handle,
 		       const struct spawn *spawn)
 {
-	struct envelope *envelope = envelope_new(sizeof(*spawn), handle_generation(handle));
-	envelope->sender = worker ? worker->self : 0;
-	envelope->type = (uint32_t)POST_CONTROL << POST_SHIFT | CONTROL_SPAWN;
-	envelope->ask = 0;
-	memcpy(envelope->body, spawn, sizeof(*spawn));
+	struct envelope *envelope = control_envelope(
+		CONTROL_SPAWN, handle, worker ? worker->self : 0, spawn, sizeof(*spawn));
 	if (mailbox_push(&slot->in, envelope) && (!worker || !runs_next(worker, slot)))
 		schedule_newborn(slot);
 }
