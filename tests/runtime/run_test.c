@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <criterion/criterion.h>
-#include <noh/noh.h>
+#include <noh/test.h>
 
 #include "tests/support/captured.h"
 
@@ -166,7 +166,6 @@ static int leave_one_behind(void *unused)
 {
 	(void)unused;
 	noh_spawn(late);
-	noh_spawn(actor);
 	return 0;
 }
 
@@ -178,6 +177,40 @@ Test(end, that_is_late_names_who_would_not_stop)
 	cr_expect_eq(status, 1);
 	cr_expect(strstr(lines, "late@"), "%s", lines);
 	cr_expect_eq(captured_count(lines, "has not ended in time"), 1, "%s", lines);
+}
+
+struct lingering {
+	uint64_t unused;
+};
+
+static void linger(struct lingering *self, const struct noh_stopping *msg)
+{
+	(void)self;
+	(void)msg;
+	noh_end_later();
+}
+
+NOH_ACTOR(lingering, (noh_stopping, linger));
+
+static int leave_two_behind(void *unused)
+{
+	(void)unused;
+	noh_spawn(lingering);
+	noh_spawn(actor);
+	return 0;
+}
+
+// The clock of a simulation moves when all has ended that will end by itself.
+Test(end, that_is_late_names_nobody_who_did_stop)
+{
+	struct captured captured = captured_begin();
+	int status = noh_simulate(1, leave_two_behind, NULL);
+	char *text = captured_end(captured);
+
+	cr_expect_eq(status, 1);
+	cr_expect(strstr(text, "lingering@"), "%s", text);
+	cr_expect_eq(captured_count(text, "has not ended in time"), 1, "%s", text);
+	free(text);
 }
 
 static int leave_none_behind(void *unused)
