@@ -118,7 +118,7 @@ static struct envelope *take_plain(struct worker *worker, struct slot *slot)
 	struct envelope *next = (struct envelope *)load_acquire(
 		(void *const *)&slot->out.tail->next); // pairs with mailbox_push()
 
-	if (!next || next->type >= POST_MARKED || worker->credit <= worker->floor ||
+	if (!next || next->type >= POST_MARKED || worker->credit <= worker->until ||
 	    envelope_generation(next) != handle_generation(worker->self) ||
 	    ck_pr_load_32(&slot->ending))
 		return NULL;
@@ -184,7 +184,7 @@ static struct fiber *receive_begins(const char *call)
 	if (fiber->lent || fiber->scratch.used || (fiber->hand && fiber->hand->ask))
 		fiber_give_back_lent(fiber);
 	fiber->hand = worker->hand = NULL;
-	if (__builtin_expect(worker->credit <= worker->floor, 0) && fiber->slot->saved)
+	if (__builtin_expect(worker->credit <= worker->until, 0) && fiber->slot->saved)
 		fiber_let_others_run(fiber); // what is saved may be much
 	fiber->looking = NULL;
 	return fiber;

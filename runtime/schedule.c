@@ -35,7 +35,6 @@
 enum {
 	WORTH_WAKING_NS = 200 * 1000,
 	BUSY_NS = 1000 * 1000,
-	NEXT_ALONE = 128,    // as NEXT_MOST, while the ring is empty
 	RING_MOST = 8,       // runs from the ring in a row without a look at the other queues
 	SPIN_NS = 20 * 1000, // a throttled actor due within this is waited for awake
 };
@@ -253,7 +252,6 @@ static inline struct slot *take_waiting(struct worker *worker)
 struct slot *take_from_ring(struct worker *worker)
 {
 	worker->ring_runs--;
-	worker->next_runs = NEXT_MOST;
 	return take_waiting(worker);
 }
 
@@ -277,12 +275,10 @@ static struct slot *take_own(struct worker *worker)
 		return slot;
 
 	// The next slot has been used so often that the ring would starve, or is empty.
-	worker->next_runs = NEXT_MOST;
 	if (!is_home_waiting(worker))
 		worker->ring_runs = RING_MOST - 1;
 	if ((slot = take_waiting(worker)))
 		return slot;
-	worker->next_runs = NEXT_ALONE; // nobody waits in the ring
 	worker->ring_runs = 0;
 
 	ck_pr_store_64(&worker->busy_since_ns, 0);
@@ -332,7 +328,6 @@ static bool start_searching(struct worker *worker)
 		return false;
 	ck_pr_inc_32(&runtime->searching);
 	worker->searching = true;
-	worker->next_runs = worker->ring_runs = 0;
 	return true;
 }
 
@@ -448,7 +443,6 @@ void park(struct worker *worker)
 		// Claimed: the credit is ours; the ring will be spurious.
 		worker->searching = !clear_idle(worker);
 		worker->rescanned = true;
-		worker->next_runs = worker->ring_runs = 0;
 		// Nobody else sees to commands, nor to the time while this worker looks in vain for
 		// work that it sees.
 		poll_without_waiting(worker);
@@ -472,6 +466,5 @@ void park(struct worker *worker)
 	worker->keeps_itself_busy = false;
 
 	worker->searching = !clear_idle(worker);
-	worker->next_runs = worker->ring_runs = 0; // what is found first must settle the credit
 	watchdog_notice(runtime);
 }

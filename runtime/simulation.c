@@ -189,7 +189,8 @@ struct slot *simulation_draw(struct worker *worker)
 	struct slot *slot = simulation->runnable[drawn];
 	simulation->runnable[drawn] = simulation->runnable[--simulation->count];
 	if (options->turn_most) {
-		worker->budget = 1 + (int32_t)random_below(&simulation->random, options->turn_most);
+		set_budget(worker,
+			   1 + (int32_t)random_below(&simulation->random, options->turn_most));
 		worker->longer_turn = worker->statistics.turns + 1; // it does not become longer
 	}
 	history_meet(&simulation->history, slot);

@@ -27,27 +27,31 @@ enum {
 
 // ---- the budget
 
-void look_at_clock(struct worker *worker)
+void set_budget(struct worker *worker, int32_t budget)
+{
+	worker->budget = budget;
+	worker->grant = budget < worker->quantum ? budget : worker->quantum;
+}
+
+// What is known of time is learned anew.
+static void look(struct worker *worker)
 {
 	uint64_t now_ns = runtime_now_ns(worker->runtime);
 	uint64_t passed = now_ns - worker->now_ns;
 	uint64_t turns = worker->statistics.turns - worker->turns_before;
+	uint64_t used = (uint64_t)(worker->credit_before - worker->credit);
 
 	// Slow messages shorten the quantum at once; fast ones lengthen it step by step.
-	uint64_t quantum =
-		passed ? (uint64_t)worker->quantum * LOOK_EVERY_NS / passed : QUANTUM_MOST;
+	uint64_t quantum = passed ? used * LOOK_EVERY_NS / passed : QUANTUM_MOST;
 	if (quantum > (uint64_t)worker->quantum * 2)
 		quantum = (uint64_t)worker->quantum * 2;
 	worker->quantum = quantum < 1              ? 1
 			  : quantum > QUANTUM_MOST ? QUANTUM_MOST
 						   : (int32_t)quantum;
-	worker->turn_until += worker->quantum - worker->credit; // moves with the scale
-	worker->credit = worker->quantum;
+	set_budget(worker, worker->budget);
 	worker->messages_are_short = worker->quantum >= QUANTUM_SHORT;
 	if (worker->messages_are_short)
 		ck_pr_store_64(&worker->busy_since_ns, 0);
-	else if (worker->next_runs > NEXT_MOST)
-		worker->next_runs = NEXT_MOST; // what waits elsewhere may have waited long
 	if (worker->runtime->worker_count > 1)
 		worker->wakes_blindly = worker->messages_are_short ? worker->runs_at_once : NULL;
 
@@ -62,24 +66,25 @@ void look_at_clock(struct worker *worker)
 	ck_pr_store_64(&worker->turn_ns, worker->recent_ns * 8 / (worker->recent_turns | 1));
 	ck_pr_store_64(&worker->now_ns, now_ns);
 	worker->turns_before = worker->statistics.turns;
-	worker->poll_soon = true;
+	worker->credit_before = worker->credit;
 	if (worker->wakes_blindly && (ring_count(&worker->ring) || worker->newborns.any))
 		maybe_wake_one(worker);
 }
 
-// Until the budget is used up, or the clock must be looked at.
-static inline void grant(struct worker *worker, int32_t budget)
+void look_at_clock(struct worker *worker)
 {
-	worker->turn_until = worker->credit - budget;
-	worker->floor = worker->turn_until > 0 ? worker->turn_until : 0;
+	if (worker->credit != worker->credit_before) // the last turn may have ended with a look
+		look(worker);
+	worker->credit = worker->credit_before = worker->quantum;
 }
 
-// What was granted is used up. True: the turn may go on.
+// What was granted is used up. True: the turn may go on. Credit that is used up meanwhile stays so,
+// until the turn is over.
 static bool grant_more(struct worker *worker, const struct slot *slot)
 {
-	if (worker->floor == TURN_ENDS)
+	if (worker->until == TURN_ENDS)
 		return false;
-	if (worker->credit <= worker->turn_until) {
+	if (worker->credit <= turn_budget_end(worker)) {
 		if (!ck_pr_load_8(&slot->overloaded) ||
 		    worker->longer_turn == worker->statistics.turns)
 			return false;
@@ -90,13 +95,15 @@ static bool grant_more(struct worker *worker, const struct slot *slot)
 		// It began since the last look, or was there at that look already.
 		if (worker->statistics.turns != worker->turns_before)
 			worker->turn_began_ns = worker->now_ns;
-		look_at_clock(worker);
+		look(worker);
 		if (worker->now_ns - worker->turn_began_ns > TURN_NS) {
 			worker->turn_until = worker->credit;
 			return false;
 		}
 	}
-	worker->floor = worker->turn_until > 0 ? worker->turn_until : 0;
+	worker->until = worker->credit - worker->quantum;
+	if (worker->until < worker->turn_until)
+		worker->until = worker->turn_until;
 	return true;
 }
 
@@ -173,7 +180,7 @@ static void leave_with_mail(struct worker *worker, struct slot *slot)
 
 	// Senders that meet the mark hold back; a half-linked sender alone is no overload.
 	if (!ck_pr_load_8(&slot->overloaded) && !mailbox_seems_empty(&slot->out) &&
-	    worker->credit <= worker->turn_until && !worker->throttle)
+	    worker->credit <= turn_budget_end(worker) && !worker->throttle)
 		ck_pr_store_8(&slot->overloaded, 1);
 	reschedule(worker, slot);
 	worker->throttle = false;
@@ -226,7 +233,7 @@ static bool is_more_linked(const struct slot *slot)
 // One more message has been handled. False: it was the last of this turn.
 static inline bool may_go_on(struct worker *worker, const struct slot *slot)
 {
-	return --worker->credit > worker->floor || grant_more(worker, slot);
+	return --worker->credit > worker->until || grant_more(worker, slot);
 }
 
 // Whatever lives in the slot, or nobody, and whatever it is sent. `envelope` has been taken and is
@@ -312,14 +319,14 @@ static inline __attribute__((always_inline)) void go_on(struct worker *worker, s
 void turn(struct worker *worker, struct slot *slot)
 {
 	// Those that talk take turns here, without the worker's loop in between, until it is time
-	// to look elsewhere.
+	// to look elsewhere: at most LOOK_EVERY_NS, or QUANTUM_MOST messages.
 	do {
 		__atomic_store_n(&worker->running, slot, __ATOMIC_RELAXED);
 		worker->self = slot_handle(slot);
 		worker->statistics.turns++;
-		grant(worker, worker->budget);
+		worker->until = worker->credit - worker->grant;
 		go_on(worker, slot);
-	} while (!worker->poll_soon && (slot = take_soon(worker)));
+	} while (worker->credit > 0 && (slot = take_soon(worker)));
 	end_turn(worker);
 }
 

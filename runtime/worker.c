@@ -80,8 +80,8 @@ int worker_create(struct noh_runtime *runtime, uint32_t index, struct worker **r
 	worker->index = index;
 	worker->slots.depot = &runtime->slots;
 	ring_look_for_room(&worker->ring);
-	worker->quantum = worker->credit = FIRST_QUANTUM;
-	worker->budget = runtime->budget;
+	worker->quantum = worker->credit = worker->credit_before = FIRST_QUANTUM;
+	set_budget(worker, runtime->budget);
 	worker->runs_at_once = runtime->simulation ? NULL : runtime;
 	worker->wakes_blindly = runtime->worker_count == 1 ? worker->runs_at_once : NULL;
 	worker->born_with = runtime->simulation ? SLOT_NOTED : 0;
@@ -136,7 +136,6 @@ static void poll_now_and_then(struct worker *worker)
 	struct reactor *reactor = worker->reactor;
 	uint32_t waiting = ring_count(&worker->ring);
 
-	worker->poll_soon = false;
 	if (!is_poll_due(worker) || !reactor_try_hold(reactor))
 		return;
 	ck_pr_store_64(&reactor->polled_ns, worker->now_ns);
@@ -148,6 +147,8 @@ static void poll_now_and_then(struct worker *worker)
 static void run_simulated(struct worker *worker)
 {
 	for (;;) {
+		if (worker->credit <= 0)
+			look_at_clock(worker);
 		struct slot *slot = simulation_draw(worker);
 		if (slot)
 			turn(worker, slot); // also after the end: its mail is dead letters by then
@@ -161,13 +162,17 @@ static void run_simulated(struct worker *worker)
 static void run_real(struct worker *worker)
 {
 	for (;;) {
-		if (__builtin_expect(worker->credit <= 0, 0))
+		struct slot *slot;
+		if (worker->credit <= 0) {
+			// Who is next has its turn before those who wait: a producer would run
+			// ahead of its consumer. What is found first after a search settles it.
+			if (!worker->searching && (slot = take_next(worker)))
+				turn(worker, slot);
 			look_at_clock(worker);
-		// Most looks are within turns, when the last message of one has used up the credit.
-		if (__builtin_expect(worker->poll_soon, 0))
 			poll_now_and_then(worker);
-		struct slot *slot = take_soon(worker);
-		if (slot || (slot = find_work(worker)))
+		}
+		slot = find_work(worker);
+		if (slot)
 			turn(worker, slot);
 		else if (ck_pr_load_32(&worker->runtime->ended))
 			return;

@@ -39,11 +39,13 @@ struct worker {
 	uint64_t self;
 	struct envelope *hand; // the message being handled; NULL between messages
 	uint64_t within_ns;    // of the ask whose outcome is being handled; else 0
-	int32_t credit;        // messages, received and sent, until the clock is looked at
-	int32_t floor;         // the turn has used up its grant when `credit` is down to this
-	int32_t turn_until;    // the turn's budget is used up when `credit` is down to this
-	int32_t budget;        // of a turn; constant
-	uint64_t longer_turn;  // the number of the last turn whose budget was raised
+	int32_t credit;        // messages, received and sent, until the clock is looked at: 0
+	int32_t until;      // the turn has used up what was granted when `credit` is down to this
+	int32_t grant;      // to each turn at first: its budget, or less while messages take long
+	int32_t budget;     // of a turn; constant
+	int32_t turn_until; // that is used up when `credit` is down to this: turn_budget_end()
+	uint64_t turn_until_of; // the number of the turn for which that was found out
+	uint64_t longer_turn;   // the number of the last turn whose budget was raised
 	bool unusual; // what a returning handler leaves to be done: the next five, or scratch
 	struct envelope *taken; // out of the mailbox, while the life ends that it came too late for
 	bool hand_detached;     // the message in hand came from the saved list: freed after it
@@ -73,9 +75,9 @@ struct worker {
 	// Time.
 	uint64_t turn_began_ns;
 	struct clock_glance glance; // for deadlines
-	bool poll_soon;             // it was looked at since the reactor's turn to be polled was
 	bool keeps_itself_busy;     // since it parked, an actor has ended its turn with mail left
 	int32_t quantum;            // messages between two looks
+	int32_t credit_before;      // `credit` at the last look
 	uint64_t turns_before;      // statistics.turns at the last look
 	uint64_t recent_ns, recent_turns; // of the last looks, the older the less
 	uint64_t messages_before;         // statistics.messages at the last look
@@ -88,7 +90,6 @@ struct worker {
 	struct slot_list throttled;
 	struct slot_cache slots;
 	struct random random;
-	int32_t next_runs; // how often the next slot may still run before the others' turn
 	int32_t ring_runs; // how often the ring's first may still run before a look elsewhere
 	uint32_t tick;
 	bool searching; // holds a search credit
@@ -148,22 +149,25 @@ void maybe_wake_one(struct worker *worker);
 /* The worker's own thread. The first of the ring, without a look at the other queues. */
 struct slot *take_from_ring(struct worker *worker);
 
-enum { NEXT_MOST = 3 }; // runs of the next slot in a row while the ring waits
-
-/* The worker's own thread. Who runs next, as far as is known without a look at the other queues:
- * the next slot, or else the pinned one, if it is their turn, or else the first of the ring. NULL:
- * nobody, or it is time for such a look. */
-static inline struct slot *take_soon(struct worker *worker)
+/* The worker's own thread. The next slot, or else the pinned one. NULL: nobody. */
+static inline struct slot *take_next(struct worker *worker)
 {
-	if (ring_has_next(&worker->ring)) {
-		if (__builtin_expect(--worker->next_runs >= 0, 1))
-			return ring_take_next(&worker->ring);
-	} else if (__builtin_expect(worker->home_next != NULL, 0) && --worker->next_runs >= 0) {
+	if (ring_has_next(&worker->ring))
+		return ring_take_next(&worker->ring);
+	if (__builtin_expect(worker->home_next != NULL, 0)) {
 		struct slot *pinned = worker->home_next;
 		worker->home_next = NULL;
 		return pinned;
 	}
-	return worker->ring_runs > 0 ? take_from_ring(worker) : NULL;
+	return NULL;
+}
+
+/* The worker's own thread. Who runs next, as far as is known without a look at the other queues:
+ * also the first of the ring. NULL: nobody, or it is time for such a look. */
+static inline struct slot *take_soon(struct worker *worker)
+{
+	struct slot *slot = take_next(worker);
+	return slot || worker->ring_runs <= 0 ? slot : take_from_ring(worker);
 }
 
 /* The worker's own thread. NULL: nothing to do anywhere that this worker may take now. */
@@ -175,13 +179,26 @@ void wake_everybody(struct noh_runtime *runtime);
 
 // ---- turn.c
 
-enum { TURN_ENDS = INT32_MAX }; // of `floor`
+enum { TURN_ENDS = INT32_MAX }; // of `until`
+
+/* The `credit` with which the running turn has used up its budget. */
+static inline int32_t turn_budget_end(struct worker *worker)
+{
+	// Most turns end long before, so it is found out when somebody asks, and `until` is still
+	// what it was when the turn began.
+	if (worker->turn_until_of != worker->statistics.turns) {
+		worker->turn_until_of = worker->statistics.turns;
+		worker->turn_until = worker->until + worker->grant - worker->budget;
+	}
+	return worker->turn_until;
+}
 
 /* The running turn ends when its handler returns, or the fiber waits, though its budget may not be
  * used up. */
 static inline void end_turn_soon(struct worker *worker)
 {
-	worker->floor = TURN_ENDS;
+	turn_budget_end(worker);
+	worker->until = TURN_ENDS;
 }
 
 /* Runs an actor that is scheduled until its mail or its budget is used up. */
@@ -192,7 +209,9 @@ void failure_undo(struct scratch *scratch, char **first);
 
 /* After a jump to `failed`: ends the actor whose handler failed, and has the rest of its turn. */
 void turn_resume_after_failure(struct worker *worker);
-/* So many messages later than the last time: moves the averages. */
+/* Between turns, when the credit is used up: looks at the clock, and gives new credit. */
 void look_at_clock(struct worker *worker);
+/* The turns that begin from here on have this budget. */
+void set_budget(struct worker *worker, int32_t budget);
 
 #endif
