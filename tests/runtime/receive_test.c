@@ -11,6 +11,8 @@ NOH_MESSAGE(word, (str, text));
 NOH_MESSAGE(price, (i64, cents));
 NOH_REQUEST(get_price, price, (u64, serial));
 
+enum { PATIENCE_MS = 20000 };
+
 static bool has_value(const struct noh_delivery *in, const void *value)
 {
 	return noh_as(in, red) && noh_as(in, red)->value == *(const uint64_t *)value;
@@ -182,7 +184,7 @@ Simulated(receive_if, that_fails_tells_the_asker_whose_request_it_was_asked_abou
 	const struct price *answer;
 	noh_actor poisoned = noh_spawn_with(poisoned, (.monitored = true));
 
-	noh_check(noh_ask(poisoned, get_price, 1000, &answer) == -ECONNRESET);
+	noh_check(noh_ask(poisoned, get_price, PATIENCE_MS, &answer) == -ECONNRESET);
 }
 
 // A message whose predicate fails is lost: it does not fail the next life too.
@@ -300,12 +302,12 @@ static int ask_on_and_on(void *unused)
 	(void)unused;
 	const struct price *first, *answer;
 	noh_actor shop = noh_spawn(shop);
-	noh_check(!noh_ask(shop, get_price, 1000, &first, .serial = 7));
+	noh_check(!noh_ask(shop, get_price, PATIENCE_MS, &first, .serial = 7));
 	for (uint64_t i = 1; i < 1000; i++)
-		noh_check(!noh_ask(shop, get_price, 1000, &answer, .serial = i));
+		noh_check(!noh_ask(shop, get_price, PATIENCE_MS, &answer, .serial = i));
 	noh_check(!warnings);
 	for (uint64_t i = 0; i < 1000; i++)
-		noh_check(!noh_ask(shop, get_price, 1000, &answer, .serial = i));
+		noh_check(!noh_ask(shop, get_price, PATIENCE_MS, &answer, .serial = i));
 	noh_check(warnings == 1);
 	noh_check(first->cents == 700);
 	return 0;
@@ -322,7 +324,7 @@ static int ask_and_look(void *unused)
 	const struct price *answer;
 	noh_actor shop = noh_spawn(shop);
 	for (uint64_t i = 1; i < 5000; i++) {
-		noh_check(!noh_ask(shop, get_price, 1000, &answer, .serial = i));
+		noh_check(!noh_ask(shop, get_price, PATIENCE_MS, &answer, .serial = i));
 		if (i % 900 == 0)
 			noh_receive(0, price); // looks for what never comes
 	}
