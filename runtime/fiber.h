@@ -19,6 +19,7 @@ enum fiber_state {
 	FIBER_ASKS,
 	FIBER_SLEEPS,
 	FIBER_YIELDS,
+	FIBER_SETTLES, // until it is woken
 	FIBER_NEEDS_ROOM,
 	FIBER_RETURNED,
 	FIBER_FAILED

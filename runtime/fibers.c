@@ -390,8 +390,16 @@ void fiber_saw_nothing(struct worker *worker, struct slot *slot)
 void fiber_yielded(struct worker *worker, struct slot *slot)
 {
 	struct fiber *fiber = slot->extras ? slot->extras->fiber : NULL;
-	if (fiber && slot_state(slot) == SLOT_ALIVE && fiber->state == FIBER_YIELDS)
+	if (fiber && slot_state(slot) == SLOT_ALIVE &&
+	    (fiber->state == FIBER_YIELDS || fiber->state == FIBER_SETTLES))
 		resume(worker, slot);
+}
+
+bool fiber_only_looks(const struct slot *slot)
+{
+	const struct fiber *fiber = slot->extras ? slot->extras->fiber : NULL;
+	return fiber && slot_state(slot) == SLOT_ALIVE &&
+	       (fiber->state == FIBER_YIELDS || slot->flags & SLOT_LOOKS);
 }
 
 uint64_t fiber_deadline(const struct slot *slot)
@@ -456,7 +464,7 @@ void noh_yield(void)
 
 void fiber_wait_for_wake(void)
 {
-	fiber_wait(running_fiber("noh_test_settle"), FIBER_YIELDS);
+	fiber_wait(running_fiber("noh_test_settle"), FIBER_SETTLES);
 }
 
 void fiber_gather(struct worker *worker, struct gather *gather)

@@ -32,8 +32,12 @@ void fiber_saw_nothing(struct worker *worker, struct slot *slot);
 /* This one leaves its saved mail, and comes after `before` there; NULL: it was the oldest. */
 void fiber_loses_saved(struct slot *slot, const struct envelope *taken, struct envelope *before);
 
-/* Goes on with a fiber that had yielded. */
+/* Goes on with a fiber that had yielded, or settles. */
 void fiber_yielded(struct worker *worker, struct slot *slot);
+
+/* It is a fiber that waits for nothing but to be run again: it has yielded, or looks for mail
+ * without waiting. */
+bool fiber_only_looks(const struct slot *slot);
 
 /* Where a fiber waits for room there is some. */
 void fiber_has_room(struct worker *worker, struct slot *slot);

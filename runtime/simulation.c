@@ -7,8 +7,10 @@
 #include "runtime/fibers.h"
 #include "runtime/post.h"
 
-// At once, so that looking through them stays cheap.
-enum { HELD_MOST = 256 };
+enum {
+	HELD_MOST = 256, // at once, so that looking through them stays cheap
+	A_LOOK_NS = 10000
+};
 
 struct held {
 	uint64_t until_ns;
@@ -156,6 +158,34 @@ static void kill_somebody(struct noh_runtime *runtime)
 	post_ending(drawn, ENDING_KILL);
 }
 
+// ---- looking again and again
+
+static void poll(struct worker *worker)
+{
+	struct reactor *reactor = worker->reactor;
+	reactor_hold(reactor);
+	reactor->ops->poll(reactor, 0, RING_SIZE);
+	reactor_release(reactor);
+	worker->now_ns = runtime_now_ns(worker->runtime);
+	release_held(worker->runtime->simulation, false);
+}
+
+// They wait for what others do, or the network, or time, and look for it when they run.
+static bool all_only_look(const struct simulation *simulation)
+{
+	for (uint32_t i = 0; i < simulation->count; i++)
+		if (!fiber_only_looks(simulation->runnable[i]))
+			return false;
+	return simulation->count;
+}
+
+// Else nothing would come to pass any more but their looks.
+static void pass_time(struct worker *worker)
+{
+	clock_virtual_advance(&worker->runtime->simulation->clock, A_LOOK_NS);
+	poll(worker);
+}
+
 // ---- turns
 
 static void give_up(struct noh_runtime *runtime, const char *why)
@@ -180,6 +210,8 @@ struct slot *simulation_draw(struct worker *worker)
 		   one_in(simulation, options->kill_one_in)) {
 		kill_somebody(runtime);
 	}
+	if (all_only_look(simulation))
+		pass_time(worker);
 	if (!simulation->count)
 		return NULL;
 	if (++simulation->turns == options->turns_most && runtime->deadline_phase < 2)
@@ -205,16 +237,6 @@ void simulation_note(struct worker *worker, const struct slot *slot,
 }
 
 // ---- time
-
-static void poll(struct worker *worker)
-{
-	struct reactor *reactor = worker->reactor;
-	reactor_hold(reactor);
-	reactor->ops->poll(reactor, 0, RING_SIZE);
-	reactor_release(reactor);
-	worker->now_ns = runtime_now_ns(worker->runtime);
-	release_held(worker->runtime->simulation, false);
-}
 
 // When something happens by itself; UINT64_MAX: never.
 static uint64_t next_event_ns(struct worker *worker)

@@ -64,10 +64,11 @@ struct noh_simulation {
 /* Runs `function(argument)` as the root of a runtime on this thread, with a virtual clock, an
  * in-memory network and a seeded choice of who runs next, for how long, and of what is named in
  * `struct noh_simulation`. Programs need not know: what runs under noh_run() runs here. The clock
- * moves only while nobody has work. A seed repeats a run, so long as all that the program does
- * follows from messages, the clock and noh_random(). Plain threads only. Returns as noh_run(); a
- * failing run prints its seed and the hash of its trace (struct noh_simulated), a crashing one its
- * seed. */
+ * moves only while nobody has work; where all that run are fibers that look again and again
+ * (noh_yield(), noh_receive(0, ...)), each look takes ten microseconds. A seed repeats a run, so
+ * long as all that the program does follows from messages, the clock and noh_random(). Plain
+ * threads only. Returns as noh_run(); a failing run prints its seed and the hash of its trace
+ * (struct noh_simulated), a crashing one its seed. */
 #define noh_simulate(seed_, function, argument, ...)                                       \
 	noh_simulate_with(function, argument,                                              \
 			  NOH_VALUE(noh_simulation, .size = sizeof(struct noh_simulation), \
