@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mailbox/pool.h"
 #include "runtime/growing.h"
+#include "runtime/runtime.h"
 
 struct slot *slot_table;
 uint32_t slot_table_end;
@@ -53,9 +55,16 @@ static void make_fresh(struct slot *slot)
 	slot->home = ANY_WORKER;
 }
 
+static struct noh_runtime *runtime_of(struct slot_depot *depot)
+{
+	return (struct noh_runtime *)(void *)((char *)depot - offsetof(struct noh_runtime, slots));
+}
+
 // From the process to a depot, whose lock is held.
 static void refill_depot(struct slot_depot *depot)
 {
+	struct noh_runtime *runtime = runtime_of(depot);
+
 	pthread_once(&table_once, reserve_table);
 	pthread_mutex_lock(&table_lock);
 	for (int i = 0; i < CACHE_BATCH; i++) {
@@ -68,6 +77,7 @@ static void refill_depot(struct slot_depot *depot)
 			index = table_fresh++;
 			make_fresh(&slot_table[index]);
 		}
+		ck_pr_store_ptr(&slot_table[index].runtime, runtime);
 		slot_table[index].next_free = depot->first;
 		depot->first = index;
 	}
@@ -121,16 +131,41 @@ void slot_depot_init(struct slot_depot *depot)
 	depot->first = 0;
 }
 
+// With the table's lock held.
+static void give_to_process(struct slot *slot)
+{
+	ck_pr_store_ptr(&slot->runtime, NULL);
+	slot->next_free = table_free;
+	table_free = slot_index(slot);
+}
+
+// With the table's lock held, and no list of the runtime's slots: those that are left.
+static void find_all_of(const struct noh_runtime *runtime)
+{
+	for (uint32_t index = table_fresh; index-- > 1;) {
+		struct slot *slot = &slot_table[index];
+		if (ck_pr_load_ptr(&slot->runtime) != runtime)
+			continue;
+		if (ck_pr_load_32(&slot->generation) <= GENERATION_MASK)
+			give_to_process(slot);
+		else
+			ck_pr_store_ptr(&slot->runtime, NULL);
+	}
+}
+
 void slot_depot_finish(struct slot_depot *depot)
 {
 	pthread_mutex_lock(&table_lock);
-	while (depot->first) {
-		uint32_t index = depot->first;
-		depot->first = slot_table[index].next_free;
-		ck_pr_store_ptr(&slot_table[index].runtime, NULL);
-		slot_table[index].next_free = table_free;
-		table_free = index;
+	// A list leads all over the table, and each slot of it is waited for. Where there are many
+	// it is quicker to look through the whole table.
+	uint32_t left = table_fresh / 16;
+	while (depot->first && left--) {
+		struct slot *slot = &slot_table[depot->first];
+		depot->first = slot->next_free;
+		give_to_process(slot);
 	}
+	if (depot->first)
+		find_all_of(runtime_of(depot));
 	pthread_mutex_unlock(&table_lock);
 	pthread_mutex_destroy(&depot->lock);
 }
