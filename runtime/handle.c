@@ -178,6 +178,43 @@ static void gated_to_handler(struct worker *worker, struct slot *slot, struct en
 	to_handler(worker, slot, envelope);
 }
 
+// What is usual of these: an event, for a living actor with handlers, and nothing more to be looked
+// at. False: it is not.
+static inline bool is_usual_event(const struct slot *slot, const struct envelope *envelope)
+{
+	const int how = SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED;
+	return envelope->type >> POST_SHIFT == POST_GATED && !(envelope->type & POST_MARKS) &&
+	       (slot->flags & how) == SLOT_ALIVE && envelope->ask &&
+	       is_32(&slot->generation, envelope_generation(envelope));
+}
+
+static void usual_event(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	struct gate *gate = (struct gate *)(uintptr_t)envelope->ask;
+	uint32_t id = post_id(envelope);
+	const struct message_info *info = message_info(id);
+	struct noh_delivery in = {.id = id, .type = &info->type, .body = envelope->body};
+
+	if (__builtin_expect(id == noh_message_id(&noh_alarm_message), 0)) {
+		gated_to_handler(worker, slot, envelope);
+		return;
+	}
+	if (__builtin_expect(!gate->ops->admit(gate, envelope->body), 0)) {
+		drop(worker, envelope);
+		return;
+	}
+	worker->hand = envelope;
+	worker->statistics.messages++;
+	enum noh_handled handled = slot->type->receive(slot->state, &in);
+	if (__builtin_expect(handled != NOH_HANDLED || worker->unusual, 0)) {
+		handle_done(worker, slot, envelope, handled);
+		return;
+	}
+	worker->hand = NULL;
+	gate->ops->retired(gate, envelope->body);
+	message_release(info, envelope->body);
+}
+
 // There is no life to handle it: the next one will, if there may be one and the old one has not
 // caused it.
 static void between_lives(struct worker *worker, struct slot *slot, struct envelope *envelope)
@@ -284,6 +321,10 @@ void handle_other(struct worker *worker, struct slot *slot, struct envelope *env
 {
 	enum post_kind kind = post_kind(envelope);
 
+	if (is_usual_event(slot, envelope)) {
+		usual_event(worker, slot, envelope);
+		return;
+	}
 	// The most frequent of what parts of the runtime tell each other.
 	if (envelope->type == ((uint32_t)POST_CONTROL << POST_SHIFT | CONTROL_ENDED) &&
 	    is_32(&slot->generation, envelope_generation(envelope))) {
