@@ -24,16 +24,12 @@ static struct batch *new_batch(void)
 	return batch;
 }
 
-static struct batch *first_of(struct outgoing *outgoing)
+static struct batch *begin(struct outgoing *outgoing)
 {
-	struct batch *first = outgoing->first;
-
-	if (!first) {
-		outgoing->first = first = new_batch();
-		first->last = first;
-		first->bytes = 0;
-		first->copies = NULL;
-	}
+	struct batch *first = outgoing->first = new_batch();
+	first->last = first;
+	first->bytes = 0;
+	first->copies = NULL;
 	return first;
 }
 
@@ -96,13 +92,19 @@ static void copy_lone(struct batch *first)
 
 void outgoing_add(struct outgoing *outgoing, noh_bytes bytes)
 {
+	struct batch *first = outgoing->first;
+
 	if (!bytes.size)
 		return;
-	struct batch *first = first_of(outgoing);
-	bool is_lone = !first->bytes;
-	if (!is_lone)
+	if (!first && bytes.owner) {
+		add_piece(begin(outgoing), bytes_hold(bytes));
+		return;
+	}
+	if (first)
 		copy_lone(first);
-	if (bytes.size <= COPIED_MOST && !(is_lone && bytes.owner))
+	else
+		first = begin(outgoing);
+	if (bytes.size <= COPIED_MOST)
 		add_copy(first, bytes);
 	else
 		add_piece(first, bytes_hold(bytes));
@@ -158,6 +160,17 @@ void outgoing_drop(struct outgoing *outgoing, size_t size)
 		if (--batch->count == 0)
 			drop_first(outgoing);
 	}
+}
+
+void outgoing_drop_lone(struct outgoing *outgoing)
+{
+	struct batch *first = outgoing->first;
+	noh_bytes piece = first->pieces[first->first];
+
+	drop_copies(first);
+	outgoing->first = NULL;
+	free_batch(first);
+	bytes_release(piece);
 }
 
 void outgoing_finish(struct outgoing *outgoing)

@@ -44,6 +44,16 @@ void outgoing_add(struct outgoing *outgoing, noh_bytes bytes);
 /* The first pieces, at most `most`; how many. They stay until outgoing_drop(). */
 uint32_t outgoing_pieces(const struct outgoing *outgoing, struct iovec *ret_pieces, uint32_t most);
 
+/* The only piece, or NULL: there is none, or more than one. */
+static inline const noh_bytes *outgoing_lone(const struct outgoing *outgoing)
+{
+	const struct batch *first = outgoing->first;
+	return first && first->count == 1 && !first->next ? &first->pieces[first->first] : NULL;
+}
+
+/* Releases the only piece. */
+void outgoing_drop_lone(struct outgoing *outgoing);
+
 /* Releases the first `size` bytes. */
 void outgoing_drop(struct outgoing *outgoing, size_t size);
 
