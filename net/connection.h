@@ -121,14 +121,15 @@ struct connection {
 	_Alignas(CACHE_LINE) struct owned owned;
 	struct turn_end flush;
 	struct outgoing gathered;
-	void *rare;              // struct connection_rare, or NULL: connection_rare()
-	uint32_t in_hand;        // data messages admitted and not retired
-	uint8_t drained_out;     // a noh_tcp_drained is under way; set by both sides
-	bool may_send : 1;       // it is open: the owner may write by itself
-	bool above : 1;          // more than the limit was unsent; noh_tcp_drained is promised
-	bool ended_writing : 1;  // noh_tcp_half_close()
-	bool closed_in_hand : 1; // noh_tcp_closed was admitted
-	bool gives : 1;          // goes to the next owner when the turn ends
+	void *rare;                   // struct connection_rare, or NULL: connection_rare()
+	uint32_t in_hand;             // data messages admitted and not retired
+	uint8_t drained_out;          // a noh_tcp_drained is under way; set by both sides
+	bool may_send : 1;            // it is open: the owner may write by itself
+	bool above : 1;               // more than the limit was unsent; noh_tcp_drained is promised
+	bool ended_writing : 1;       // noh_tcp_half_close()
+	bool closed_in_hand : 1;      // noh_tcp_closed was admitted
+	bool gives : 1;               // goes to the next owner when the turn ends
+	bool closed_before_flush : 1; // the hook, which is still listed, has a reference
 
 	// The reactor's side, but for the first three.
 	_Alignas(CACHE_LINE) struct open_socket

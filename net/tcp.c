@@ -20,9 +20,10 @@ enum {
 };
 
 // True for the actor that runs, which then has it among what it owns.
-static bool is_mine(struct connection *connection)
+static inline bool is_mine(struct connection *connection)
 {
-	uint64_t self = noh_self().id;
+	// (Nothing here waits, so it stays on its thread.)
+	uint64_t self = this_worker ? this_worker->self : 0;
 
 	// Pairs with go_to_new_owner(), connection_create().
 	if (!self || load_acquire_64(&connection->owner) != self)
@@ -32,10 +33,15 @@ static bool is_mine(struct connection *connection)
 	return true;
 }
 
-struct connection *connection_mine(noh_conn conn)
+static inline struct connection *mine(noh_conn conn)
 {
 	struct connection *connection = connection_find(conn.id);
 	return connection && is_mine(connection) ? connection : NULL;
+}
+
+struct connection *connection_mine(noh_conn conn)
+{
+	return mine(conn);
 }
 
 static bool i_accept(const struct noh_message_type *message)
@@ -56,8 +62,14 @@ static uint64_t unsent(const struct connection *connection)
 	return outgoing_bytes(&connection->gathered) + ck_pr_load_64(&connection->unsent);
 }
 
+static bool send_failed(struct connection *connection, ssize_t err)
+{
+	ck_pr_store_32(&connection->write_error, (uint32_t)-err);
+	return false;
+}
+
 // Sends what the kernel takes now. False: the connection is broken.
-static bool send_now(struct connection *connection)
+static bool send_many(struct connection *connection)
 {
 	struct outgoing *gathered = &connection->gathered;
 	struct poller *poller = connection->reactor->poller;
@@ -73,14 +85,31 @@ static bool send_now(struct connection *connection)
 			poller->ops->send_now(poller, connection->socket.descriptor, pieces, count);
 		if (sent == -EAGAIN)
 			return true;
-		if (sent < 0) {
-			ck_pr_store_32(&connection->write_error, (uint32_t)-sent);
-			return false;
-		}
+		if (sent < 0)
+			return send_failed(connection, sent);
 		outgoing_drop(gathered, (size_t)sent);
 		if ((size_t)sent < size)
 			return true;
 	}
+	return true;
+}
+
+// Mostly it is one answer.
+static bool send_now(struct connection *connection)
+{
+	struct poller *poller = connection->reactor->poller;
+	const noh_bytes *lone = outgoing_lone(&connection->gathered);
+
+	if (!lone)
+		return send_many(connection);
+	struct iovec piece = {(void *)lone->at, lone->size};
+	ssize_t sent = poller->ops->send_now(poller, connection->socket.descriptor, &piece, 1);
+	if (__builtin_expect(sent == (ssize_t)piece.iov_len, 1))
+		outgoing_drop_lone(&connection->gathered);
+	else if (sent >= 0)
+		outgoing_drop(&connection->gathered, (size_t)sent);
+	else if (sent != -EAGAIN)
+		return send_failed(connection, sent);
 	return true;
 }
 
@@ -123,7 +152,8 @@ void connection_flush(struct turn_end *hook)
 		connection->gives = false;
 		connection_ask(connection, ASK_GIVE);
 	}
-	connection_release(connection);
+	if (connection->closed_before_flush)
+		connection_release(connection);
 }
 
 // How much may wait: whatever is read is sure to find room to be sent on.
@@ -134,28 +164,27 @@ static uint64_t most_unsent(const struct connection *connection)
 	return (uint64_t)connection->unsent_limit * UNSENT_FACTOR + (uint64_t)credit * READ_MOST;
 }
 
+// As long as it has this owner it does not go, so the hook needs no reference of its own.
 static void flush_at_turn_end(struct connection *connection)
 {
-	if (is_at_turn_end(&connection->flush))
-		return;
-	connection_retain(connection);
-	at_turn_end(&connection->flush);
+	if (!is_at_turn_end(&connection->flush))
+		at_turn_end(&connection->flush);
 }
 
 int noh_tcp_write(noh_conn conn, noh_bytes bytes)
 {
-	struct connection *connection = connection_mine(conn);
+	struct connection *connection = mine(conn);
 
 	if (!connection || connection->ended_writing || connection->closed_in_hand ||
 	    ck_pr_load_32(&connection->write_error))
 		return -EPIPE;
 	uint64_t waiting = unsent(connection);
-	if (waiting > most_unsent(connection))
-		return -ENOBUFS;
-
-	outgoing_add(&connection->gathered, bytes);
-	if (waiting + bytes.size > connection->unsent_limit)
+	if (waiting + bytes.size > connection->unsent_limit) {
+		if (waiting > most_unsent(connection))
+			return -ENOBUFS;
 		connection->above = true;
+	}
+	outgoing_add(&connection->gathered, bytes);
 	flush_at_turn_end(connection);
 	return 0;
 }
@@ -168,13 +197,13 @@ void connection_promise_drained(struct connection *connection)
 
 size_t noh_tcp_unsent(noh_conn conn)
 {
-	struct connection *connection = connection_mine(conn);
+	struct connection *connection = mine(conn);
 	return connection ? unsent(connection) : 0;
 }
 
 int noh_tcp_half_close(noh_conn conn)
 {
-	struct connection *connection = connection_mine(conn);
+	struct connection *connection = mine(conn);
 	if (!connection)
 		return -EPIPE;
 	if (connection->ended_writing)
@@ -190,7 +219,7 @@ int noh_tcp_half_close(noh_conn conn)
 
 int noh_tcp_read_more(noh_conn conn, uint32_t credit)
 {
-	struct connection *connection = connection_mine(conn);
+	struct connection *connection = mine(conn);
 	if (!connection)
 		return -EPIPE;
 	if (connection->credit != NOH_CREDIT_BY_HAND)
@@ -226,7 +255,7 @@ static void keep_unread(void *rare, noh_bytes bytes)
 
 int noh_tcp_give(noh_conn conn, noh_actor to)
 {
-	struct connection *connection = connection_mine(conn);
+	struct connection *connection = mine(conn);
 	if (!connection || !slot_if_alive(to.id))
 		return -ESRCH;
 	if (to.id == noh_self().id)
@@ -256,6 +285,10 @@ static void close_as(struct connection *connection, uint32_t how)
 	else
 		flush(connection);
 	disown(&connection->owned);
+	if (is_at_turn_end(&connection->flush)) {
+		connection->closed_before_flush = true;
+		connection_retain(connection);
+	}
 	ck_pr_store_64(&connection->owner, 0);
 	connection_ask(connection, how);
 }
@@ -268,21 +301,21 @@ void connection_owner_ended(struct owned *owned)
 
 void noh_tcp_close(noh_conn conn)
 {
-	struct connection *connection = connection_mine(conn);
+	struct connection *connection = mine(conn);
 	if (connection)
 		close_as(connection, ASK_CLOSE);
 }
 
 void noh_tcp_abort(noh_conn conn)
 {
-	struct connection *connection = connection_mine(conn);
+	struct connection *connection = mine(conn);
 	if (connection)
 		close_as(connection, ASK_ABORT);
 }
 
 static const char *address_text(noh_conn conn, bool of_peer)
 {
-	struct connection *connection = connection_mine(conn);
+	struct connection *connection = mine(conn);
 	char text[ADDRESS_TEXT];
 	union address address;
 
