@@ -3,6 +3,7 @@
 #include "net/connection.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "mailbox/atomic.h"
 #include "net/listener.h"
@@ -40,13 +41,38 @@ void connection_ask(struct connection *connection, uint32_t what)
 
 // ---- data
 
+// Most often by the worker that will run the owner, which has others before it to run.
+static inline void post_data(struct slot *owner, struct envelope *envelope)
+{
+	struct worker *worker = this_worker;
+
+	if (!mailbox_push(&owner->in, envelope))
+		return;
+	if (!worker || !slot_is_shared_in(owner, worker->wakes_blindly) ||
+	    !(ring_put_next(&worker->ring, owner) || ring_push(&worker->ring, owner)))
+		schedule(owner);
+}
+
+// What deliver() does, but the message is written where it will be read.
 static void tell_data(struct connection *connection, uint64_t owner, noh_bytes bytes)
 {
 	struct noh_tcp_data data = {.conn = {connection_id(connection)}, .bytes = bytes};
+	struct slot *slot = slot_if_alive(owner);
 
 	connection->delivered++;
 	connection_retain(connection);
-	deliver(owner, 0, &noh_tcp_data_message, &data, &connection->data_gate);
+	if (__builtin_expect(!slot || trace_on, 0)) {
+		deliver(owner, 0, &noh_tcp_data_message, &data, &connection->data_gate);
+		return;
+	}
+	data.bytes = bytes_hold(bytes);
+	struct envelope *envelope = envelope_new(sizeof(data), handle_generation(owner));
+	envelope->sender = 0;
+	envelope->type = (uint32_t)POST_GATED << POST_SHIFT | POST_HELD |
+			 noh_message_id(&noh_tcp_data_message);
+	envelope->ask = (uint64_t)(uintptr_t)&connection->data_gate;
+	memcpy(envelope->body, &data, sizeof(data));
+	post_data(slot, envelope);
 }
 
 // ---- closing

@@ -243,6 +243,14 @@ static void note_event(struct epoll_poller *poller, const struct epoll_event *ev
 
 	if (!socket || socket->descriptor < 0) // the bell; closed by a visit before it
 		return;
+	// Mostly bytes have come, and somebody waits for them.
+	if (__builtin_expect((event->events & ~(uint32_t)EPOLLOUT) == EPOLLIN &&
+				     socket->wants == WANTS_READ,
+			     1)) {
+		socket->has |= HAS_INPUT;
+		visit_read(poller, socket);
+		return;
+	}
 	if (event->events & EPOLLIN)
 		socket->has |= HAS_INPUT;
 	if (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
