@@ -1,4 +1,4 @@
-/* Stealing: how half of a ring changes hands. */
+/* Stealing: how half of a ring changes hands, and one of a queue. */
 #include "runtime/queue.h"
 
 struct slot *ring_steal(struct ring *from, struct ring *into)
@@ -53,4 +53,21 @@ struct slot *ring_steal_next(struct ring *from)
 	// Pairs with ring_put_next() and ring_put_if().
 	struct slot *slot = (struct slot *)load_acquire(&from->places[0]);
 	return slot && swap_if(&from->places[0], slot, NULL) ? slot : NULL;
+}
+
+struct slot *shared_queue_take_unpinned(struct shared_queue *queue)
+{
+	struct slot *taken = NULL;
+	if (!shared_queue_count(queue))
+		return NULL;
+	pthread_mutex_lock(&queue->lock);
+	for (uint32_t i = queue->list.count; i > 0; i--) { // all, so that their order stays
+		struct slot *slot = slot_list_take(&queue->list);
+		if (!taken && slot->home == ANY_WORKER)
+			taken = slot;
+		else
+			slot_list_push(&queue->list, slot);
+	}
+	pthread_mutex_unlock(&queue->lock);
+	return taken;
 }

@@ -216,4 +216,7 @@ static inline struct slot *shared_queue_take(struct shared_queue *queue)
 	return slot;
 }
 
+/* The first that any worker may run; or NULL. */
+struct slot *shared_queue_take_unpinned(struct shared_queue *queue);
+
 #endif

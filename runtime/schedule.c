@@ -310,6 +310,8 @@ static struct slot *steal(struct worker *worker)
 			slot = newborns_steal(&from->newborns, &worker->ring, &runtime->inject);
 		if (!slot && stuck)
 			slot = ring_steal_next(&from->ring);
+		if (!slot && stuck)
+			slot = shared_queue_take_unpinned(&from->home);
 		if (slot) {
 			worker->statistics.steals++;
 			return slot;

@@ -56,7 +56,8 @@ struct slot {
 	uint32_t generation;
 	union {
 		struct {
-			uint8_t overloaded; // ends its turns with mail left; written by the owner
+			uint8_t overloaded; // ends its turns with mail left, there:
+					    // throttle_mark(); or 0. Written by the owner
 			uint8_t bounded;    // its mailbox is; written by the spawner
 		};
 		uint16_t marks; // both: a sender that finds any goes the longer way

@@ -1,6 +1,8 @@
 /* Those who are held back: when they may go on. */
 #include "runtime/throttle.h"
 
+#include "runtime/wake.h"
+
 enum {
 	LEAST_US = 2,
 	STEPS = 8, // doublings: to about 0.5 ms
@@ -23,6 +25,27 @@ static uint32_t extra_us(struct worker *worker, uint64_t *now_ns)
 	return (uint32_t)(us < most ? us : most);
 }
 
+/* Where the receiver runs, if that is another worker, messages are short, and to hold the sender
+ * back has not helped. Then it is the way between two processors that makes both slow, and nothing
+ * else would bring them together again: where many send to one, and some of them were taken away,
+ * none of them is ever idle. */
+static struct worker *where_to_follow(const struct worker *worker, const struct slot *slot)
+{
+	struct noh_runtime *runtime = worker->runtime;
+	const struct slot *receiver = worker->throttled_by;
+	// A hint: by now it may run elsewhere, or somebody else live there, in another runtime.
+	uint8_t mark = ck_pr_load_8(&receiver->overloaded);
+
+	if (slot->home != ANY_WORKER || slot->throttle_step < STEPS)
+		return NULL;
+	if (!mark || mark == throttle_mark(worker) || mark > runtime->worker_count ||
+	    mark == THROTTLE_ANYWHERE || ck_pr_load_ptr(&receiver->runtime) != runtime)
+		return NULL;
+	struct worker *there = runtime->workers[mark - 1];
+	return worker->messages_are_short && ck_pr_load_8(&there->messages_are_short) ? there
+										      : NULL;
+}
+
 void throttle_add(struct worker *worker, struct slot *slot)
 {
 	// Served when nothing else is, when the receiver has caught up, or when the time is over.
@@ -31,6 +54,12 @@ void throttle_add(struct worker *worker, struct slot *slot)
 	uint32_t extra = extra_us(worker, &now_ns), now_us = (uint32_t)(now_ns / 1000);
 	if (now_us - slot->resume_us > FORGET_US)
 		slot->throttle_step = 0; // that was another time
+	struct worker *there = where_to_follow(worker, slot);
+	if (there) {
+		shared_queue_push(&there->home, slot);
+		wake_this(worker->runtime, there->index);
+		return;
+	}
 	uint32_t step = slot->throttle_step < STEPS ? slot->throttle_step++ : STEPS;
 	slot->throttled_by = slot_index(worker->throttled_by);
 	slot->resume_us = now_us + (LEAST_US << step) + extra;

@@ -7,7 +7,18 @@
 
 /* All: the worker's own thread. */
 
-/* Who has had its turn, and met `worker->throttled_by`. */
+/* Of an actor that has fallen behind on this worker; of one of the last of very many: nobody knows
+ * where. */
+enum { THROTTLE_ANYWHERE = UINT8_MAX };
+
+static inline uint8_t throttle_mark(const struct worker *worker)
+{
+	return worker->index + 1 < THROTTLE_ANYWHERE ? (uint8_t)(worker->index + 1)
+						     : THROTTLE_ANYWHERE;
+}
+
+/* Who has had its turn, and met `worker->throttled_by`: is held back here, or goes on where that
+ * one runs. */
 void throttle_add(struct worker *worker, struct slot *slot);
 
 /* The one held back for longest, if it may go on; or NULL. */

@@ -16,6 +16,7 @@
 #include "runtime/handle.h"
 #include "runtime/life.h"
 #include "runtime/saved.h"
+#include "runtime/throttle.h"
 
 enum {
 	TURN_NS = 200 * 1000,      // a turn that takes longer ends, whatever is left of its budget
@@ -49,8 +50,10 @@ static void look(struct worker *worker)
 			  : quantum > QUANTUM_MOST ? QUANTUM_MOST
 						   : (int32_t)quantum;
 	set_budget(worker, worker->budget);
-	worker->messages_are_short = worker->quantum >= QUANTUM_SHORT;
-	if (worker->messages_are_short)
+	bool are_short = worker->quantum >= QUANTUM_SHORT;
+	if (worker->messages_are_short != are_short)
+		ck_pr_store_8(&worker->messages_are_short, are_short);
+	if (are_short)
 		ck_pr_store_64(&worker->busy_since_ns, 0);
 	if (worker->runtime->worker_count > 1)
 		worker->wakes_blindly = worker->messages_are_short ? worker->runs_at_once : NULL;
@@ -178,10 +181,13 @@ static void leave_with_mail(struct worker *worker, struct slot *slot)
 		}
 	}
 
-	// Senders that meet the mark hold back; a half-linked sender alone is no overload.
-	if (!ck_pr_load_8(&slot->overloaded) && !mailbox_seems_empty(&slot->out) &&
-	    worker->credit <= turn_budget_end(worker) && !worker->throttle)
-		ck_pr_store_8(&slot->overloaded, 1);
+	// Senders that meet the mark hold back, and see where; a half-linked sender alone is no
+	// overload.
+	uint8_t mark = ck_pr_load_8(&slot->overloaded), here = throttle_mark(worker);
+	if (mark ? mark != here
+		 : !mailbox_seems_empty(&slot->out) && worker->credit <= turn_budget_end(worker) &&
+			    !worker->throttle)
+		ck_pr_store_8(&slot->overloaded, here);
 	reschedule(worker, slot);
 	worker->throttle = false;
 }

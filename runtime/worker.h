@@ -82,7 +82,6 @@ struct worker {
 	uint64_t recent_ns, recent_turns; // of the last looks, the older the less
 	uint64_t messages_before;         // statistics.messages at the last look
 	bool wakes_vary; // lately, some of those that were sent to were idle, and some were not
-	bool messages_are_short; // to handle one costs less than to pass it to another processor
 
 	// Queues that only this worker touches.
 	struct slot *home_next;      // the pinned actor that it woke last
@@ -99,13 +98,14 @@ struct worker {
 	// Shared: whoever wakes or steals.
 	_Alignas(CACHE_LINE) struct ring ring;
 	struct newborns newborns;
-	struct shared_queue home; // pinned actors woken from elsewhere
+	struct shared_queue home; // from elsewhere: pinned actors that were woken, and followers
 
 	// Shared: whoever looks for work, and the watchdog. Apart from what each message writes.
 	_Alignas(CACHE_LINE) uint64_t now_ns; // when the clock was last looked at
 	uint64_t turn_ns;                     // mean
 	uint64_t busy_since_ns;               // the queue has not been empty since; 0: it was
 	uint32_t parked;
+	uint8_t messages_are_short; // to handle one costs less than to pass it to another processor
 };
 
 extern _Thread_local struct worker *this_worker;

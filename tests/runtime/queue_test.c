@@ -115,3 +115,20 @@ Test(ring, that_a_thief_has_filled_overwrites_nobody)
 		cr_assert(ring_put_if(&second, &slots[RING_SIZE + i], true));
 	cr_expect(!ring_put_if(&second, &slots[0], true));
 }
+
+Test(shared_queue, gives_the_first_that_is_not_pinned_and_keeps_the_others_in_order)
+{
+	struct shared_queue queue = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+	slot_table = slots; // where nobody has number 0
+	for (int i = 1; i <= 5; i++) {
+		slots[i].home = i % 2 ? 1 : ANY_WORKER;
+		shared_queue_push(&queue, &slots[i]);
+	}
+	cr_expect_eq(shared_queue_take_unpinned(&queue), &slots[2]);
+	cr_expect_eq(shared_queue_take_unpinned(&queue), &slots[4]);
+	cr_expect_eq(shared_queue_take_unpinned(&queue), NULL);
+	for (int i = 1; i <= 5; i += 2)
+		cr_expect_eq(shared_queue_take(&queue), &slots[i]);
+	cr_expect_eq(shared_queue_count(&queue), 0);
+}
