@@ -220,9 +220,9 @@ static bool advance(struct wheel *wheel, uint64_t target)
 {
 	uint64_t tick = WHEEL_NEVER, block = 0, last;
 	unsigned near = first_near(wheel, &tick), far = first_far(wheel, &block, &last);
+	uint64_t begin = (block - 1) << WHEEL_BLOCK_BITS; // when the first far one becomes near
 
-	if (far != NO_SLOT && (block - 1) << WHEEL_BLOCK_BITS <= tick) {
-		uint64_t begin = (block - 1) << WHEEL_BLOCK_BITS;
+	if (far != NO_SLOT && begin <= tick) {
 		if (begin > target)
 			return false;
 		wheel->now = begin - 1;
