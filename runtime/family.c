@@ -138,16 +138,6 @@ static bool is_restart_under_way(uint64_t child, const struct child_ended *ended
 	       slot_table[handle_index(child)].restarts_asked != ended->restarts_heard;
 }
 
-static inline void free_slot_of(struct worker *worker, uint64_t child)
-{
-	struct slot *slot = &slot_table[handle_index(child)];
-	if (is_ptr((void *const *)&slot->runtime, worker->runtime) &&
-	    ck_pr_load_32(&slot->generation) <= GENERATION_MASK)
-		slot_give(&worker->slots, slot);
-	else
-		child_slot_free(child);
-}
-
 static bool is_plain(const struct child_ended *ended)
 {
 	return ended->why == NOH_WHY_NORMAL && !ended->reason && !ended->crash;
@@ -183,7 +173,7 @@ void family_hear(struct worker *worker, struct slot *slot, struct envelope *enve
 
 	if (!ended->in_limbo) {
 		take_out(slot->extras, &slot_table[handle_index(child)]);
-		free_slot_of(worker, child);
+		slot_free(worker, child);
 		if (is_plain(ended) && is_indifferent(slot))
 			return;
 	}

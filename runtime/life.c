@@ -86,21 +86,24 @@ static inline void tell_parent_of_plain_end(struct worker *worker, uint64_t pare
 		schedule(slot);
 }
 
-void child_slot_free(uint64_t handle)
+void slot_free_elsewhere(struct slot *slot)
 {
-	struct slot *slot = &slot_table[handle_index(handle)];
 	if (ck_pr_load_32(&slot->generation) > GENERATION_MASK)
 		return; // its generations are used up: retired
 
-	struct worker *worker = this_worker;
 	struct noh_runtime *runtime = (struct noh_runtime *)ck_pr_load_ptr(&slot->runtime);
-	if (worker && worker->runtime == runtime) {
-		slot_give(&worker->slots, slot);
-		return;
-	}
 	struct slot_cache cache = {.depot = &runtime->slots};
 	slot_give(&cache, slot);
 	slot_flush(&cache);
+}
+
+void child_slot_free(uint64_t handle)
+{
+	struct worker *worker = this_worker;
+	if (worker)
+		slot_free(worker, handle);
+	else
+		slot_free_elsewhere(&slot_table[handle_index(handle)]);
 }
 
 // The state is freed.

@@ -3,8 +3,22 @@
 #define NOH_RUNTIME_LIFE_H
 
 #include "runtime/post.h"
+#include "runtime/worker.h"
 
-/* What every function here has in common: the caller runs the slot. */
+/* child_slot_free() on a worker, and for slots that are not of its runtime or have no generation
+ * left. */
+void slot_free_elsewhere(struct slot *slot);
+static inline void slot_free(struct worker *worker, uint64_t handle)
+{
+	struct slot *slot = &slot_table[handle_index(handle)];
+	if (is_ptr((void *const *)&slot->runtime, worker->runtime) &&
+	    ck_pr_load_32(&slot->generation) <= GENERATION_MASK)
+		slot_give(&worker->slots, slot);
+	else
+		slot_free_elsewhere(slot);
+}
+
+/* What every function from here on has in common: the caller runs the slot. */
 
 /* Ends the life that runs. `reason` may be NULL; it is copied. The actor may wait for its children
  * before it is gone. */
