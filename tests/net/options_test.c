@@ -44,7 +44,7 @@ static int two_ends(const struct noh_tcp_options *options, int *fds)
 				  .options = *options));
 	noh_tcp_connect(.host = "127.0.0.1", .port = (uint16_t)noh_tcp_port(listener),
 			.options = *options);
-	noh_check(noh_receive(5000, noh_tcp_opened));
+	noh_check(noh_receive(20000, noh_tcp_opened));
 	int count = 0;
 	for (int tries = 0; count < 2 && tries < 5000; tries++) {
 		count = 0;

@@ -21,15 +21,15 @@ static void *ask_from_a_thread(void *argument)
 	const struct closed *closed;
 
 	noh_thread_enter(errand->runtime);
-	errand->err[0] = noh_ask(errand->bank, get_balance, 5000, &answer);
+	errand->err[0] = noh_ask(errand->bank, get_balance, 20000, &answer);
 	errand->cents = answer->cents;
 	noh_drop((void *)(uintptr_t)answer);
-	errand->err[1] = noh_ask(errand->bank, get_balance, 5000, &answer, .how = ERROR);
-	errand->err[2] = noh_ask(errand->gone, get_balance, 5000, &answer);
-	errand->err[3] = noh_ask(errand->bank, close_account, 5000, &closed);
+	errand->err[1] = noh_ask(errand->bank, get_balance, 20000, &answer, .how = ERROR);
+	errand->err[2] = noh_ask(errand->gone, get_balance, 20000, &answer);
+	errand->err[3] = noh_ask(errand->bank, close_account, 20000, &closed);
 	errand->err[4] = noh_ask(errand->deaf, get_balance, 1, &answer, .how = LATER);
 	noh_send(errand->deaf, release); // too late
-	errand->err[5] = noh_ask(errand->bank, get_balance, 5000, &answer, .how = FAIL);
+	errand->err[5] = noh_ask(errand->bank, get_balance, 20000, &answer, .how = FAIL);
 	noh_thread_leave(errand->runtime);
 	return NULL;
 }

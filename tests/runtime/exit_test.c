@@ -211,7 +211,7 @@ static int hear_of_a_thread(void *unused)
 
 	noh_trap_exits(true);
 	noh_check(!pthread_create(&thread, NULL, send_exit_from_a_thread, &self));
-	const struct noh_exit *exit = noh_as(noh_receive(5000, noh_exit), noh_exit);
+	const struct noh_exit *exit = noh_as(noh_receive(20000, noh_exit), noh_exit);
 	pthread_join(thread, NULL);
 	noh_check(exit && noh_same(exit->from, NOH_NOBODY) && exit->code == 6);
 	return 0;

@@ -63,7 +63,7 @@ NOH_FIBER_WITH(deep_digger, (.stack_bytes = 1000000), dig_deep_and_tell);
 
 static uint64_t next_measured(void)
 {
-	return noh_as(noh_receive(1000, measured), measured)->bytes;
+	return noh_as(noh_receive(20000, measured), measured)->bytes;
 }
 
 Simulated(stack, is_as_large_as_its_type_says)
@@ -251,7 +251,7 @@ static int start_waiters(void *of_how_many)
 
 	for (uint64_t i = 0; i < wanted; i++) {
 		noh_spawn_with(waiter, (.monitored = true));
-		const struct noh_delivery *in = noh_receive(1000, go, noh_down);
+		const struct noh_delivery *in = noh_receive(20000, go, noh_down);
 		const struct noh_down *down = noh_as(in, noh_down);
 		waiting += noh_as(in, go) != NULL;
 		refused += down && down->why == NOH_WHY_FAILED &&

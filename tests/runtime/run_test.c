@@ -464,7 +464,7 @@ static int work_with_the_other(void *argument)
 	while (!(other.id = __atomic_load_n(&actors[!self], __ATOMIC_ACQUIRE)))
 		noh_sleep(1);
 	for (uint64_t i = 0; i < 100; i++) {
-		noh_check(!noh_ask(other, square, 5000, &answer, .value = i));
+		noh_check(!noh_ask(other, square, 20000, &answer, .value = i));
 		noh_check(answer->value == i * i);
 	}
 

@@ -343,7 +343,7 @@ static int hear_from_a_thread(void *unused)
 	noh_check(!pthread_create(&thread, NULL, send_from_a_thread, &errand));
 	pthread_join(thread, NULL);
 
-	const struct word *got = noh_as(noh_receive(5000, word), word);
+	const struct word *got = noh_as(noh_receive(20000, word), word);
 	noh_check(got && !strcmp(got->text, "from outside"));
 	noh_check(noh_same(noh_sender(), NOH_NOBODY));
 	return 0;
@@ -370,7 +370,7 @@ static int count_letters_of_a_thread(void *unused)
 	pthread_join(thread, NULL);
 
 	const struct noh_dead_letter *letter =
-		noh_as(noh_receive(5000, noh_dead_letter), noh_dead_letter);
+		noh_as(noh_receive(20000, noh_dead_letter), noh_dead_letter);
 	noh_check(letter && noh_same(letter->to, gone) && !strcmp(letter->message, "word"));
 	noh_check(noh_dead_letters() == 1);
 	return 0;

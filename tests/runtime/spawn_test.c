@@ -244,9 +244,9 @@ static int hear_of_a_threads_child(void *unused)
 	noh_check(!pthread_create(&thread, NULL, spawn_from_a_thread, &errand));
 	pthread_join(thread, NULL);
 
-	const struct started *started = noh_as(noh_receive(5000, started), started);
+	const struct started *started = noh_as(noh_receive(20000, started), started);
 	noh_check(started && started->value == 9);
-	const struct family *family = noh_as(noh_receive(5000, family), family);
+	const struct family *family = noh_as(noh_receive(20000, family), family);
 	noh_check(family && noh_same(family->parent, NOH_NOBODY));
 	return 0;
 }
@@ -279,7 +279,7 @@ static int be_spawned_in_while_it_ends(void *unused)
 	(void)unused;
 	errand = (struct errand){noh_runtime(), noh_self()};
 	noh_check(!pthread_create(&until_nobody, NULL, spawn_until_nobody_is_there, &errand));
-	noh_check(noh_receive(5000, started));
+	noh_check(noh_receive(20000, started));
 	return 0;
 }
 
