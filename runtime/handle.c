@@ -178,17 +178,19 @@ static void gated_to_handler(struct worker *worker, struct slot *slot, struct en
 	to_handler(worker, slot, envelope);
 }
 
-// What is usual of these: an event, for a living actor with handlers, and nothing more to be looked
-// at. False: it is not.
-static inline bool is_usual_event(const struct slot *slot, const struct envelope *envelope)
+// Of all these the most frequent: an event, or a message that holds something and asks for no
+// answer, for a living actor with handlers, and nothing else to be looked at before.
+static inline bool is_simple(const struct slot *slot, const struct envelope *envelope)
 {
 	const int how = SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED;
-	return envelope->type >> POST_SHIFT == POST_GATED && !(envelope->type & POST_MARKS) &&
-	       (slot->flags & how) == SLOT_ALIVE && envelope->ask &&
+	uint32_t kind = envelope->type & ~(uint32_t)(POST_ID_MASK | POST_HELD);
+	uint32_t usual = envelope->ask ? (uint32_t)POST_GATED << POST_SHIFT : 0;
+
+	return kind == usual && (slot->flags & how) == SLOT_ALIVE &&
 	       is_32(&slot->generation, envelope_generation(envelope));
 }
 
-static void usual_event(struct worker *worker, struct slot *slot, struct envelope *envelope)
+static void handle_simple(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	struct gate *gate = (struct gate *)(uintptr_t)envelope->ask;
 	uint32_t id = post_id(envelope);
@@ -199,7 +201,7 @@ static void usual_event(struct worker *worker, struct slot *slot, struct envelop
 		gated_to_handler(worker, slot, envelope);
 		return;
 	}
-	if (__builtin_expect(!gate->ops->admit(gate, envelope->body), 0)) {
+	if (gate && !gate->ops->admit(gate, envelope->body)) {
 		drop(worker, envelope);
 		return;
 	}
@@ -211,7 +213,8 @@ static void usual_event(struct worker *worker, struct slot *slot, struct envelop
 		return;
 	}
 	worker->hand = NULL;
-	gate->ops->retired(gate, envelope->body);
+	if (gate)
+		gate->ops->retired(gate, envelope->body);
 	message_release(info, envelope->body);
 }
 
@@ -321,8 +324,8 @@ void handle_other(struct worker *worker, struct slot *slot, struct envelope *env
 {
 	enum post_kind kind = post_kind(envelope);
 
-	if (is_usual_event(slot, envelope)) {
-		usual_event(worker, slot, envelope);
+	if (is_simple(slot, envelope)) {
+		handle_simple(worker, slot, envelope);
 		return;
 	}
 	// The most frequent of what parts of the runtime tell each other.
