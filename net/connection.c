@@ -247,7 +247,7 @@ static struct connection *of_socket(struct socket *socket)
 static void reading_ended(struct connection *connection, int err)
 {
 	// The owner's own write may have been told before us.
-	int write_err = -(int)ck_pr_load_32(&connection->write_error);
+	int write_err = -(int)ck_pr_load_16(&connection->write_error);
 
 	connection->flags &= ~(uint32_t)IS_READING;
 	if (err || write_err) {
@@ -406,7 +406,7 @@ static void owner_failed_to_write(struct connection *connection)
 {
 	read_on(connection);
 	if (!(connection->flags & IS_READING))
-		connection_failed(connection, -(int)ck_pr_load_32(&connection->write_error));
+		connection_failed(connection, -(int)ck_pr_load_16(&connection->write_error));
 }
 
 static void close_in_order(struct connection *connection)

@@ -121,21 +121,21 @@ struct connection {
 	_Alignas(CACHE_LINE) struct owned owned;
 	struct turn_end flush;
 	struct outgoing gathered;
-	void *rare;                   // struct connection_rare, or NULL: connection_rare()
-	uint32_t in_hand;             // data messages admitted and not retired
-	uint8_t drained_out;          // a noh_tcp_drained is under way; set by both sides
-	bool may_send : 1;            // it is open: the owner may write by itself
-	bool above : 1;               // more than the limit was unsent; noh_tcp_drained is promised
-	bool ended_writing : 1;       // noh_tcp_half_close()
-	bool closed_in_hand : 1;      // noh_tcp_closed was admitted
-	bool gives : 1;               // goes to the next owner when the turn ends
+	void *rare;              // struct connection_rare, or NULL: connection_rare()
+	uint32_t in_hand;        // data messages admitted and not retired
+	uint16_t write_error;    // of the owner's own writes; a positive errno; read by both sides
+	uint8_t drained_out;     // a noh_tcp_drained is under way; set by both sides
+	bool may_send : 1;       // it is open: the owner may write by itself
+	bool above : 1;          // more than the limit was unsent; noh_tcp_drained is promised
+	bool ended_writing : 1;  // noh_tcp_half_close()
+	bool closed_in_hand : 1; // noh_tcp_closed was admitted
+	bool gives : 1;          // goes to the next owner when the turn ends
 	bool closed_before_flush : 1; // the hook, which is still listed, has a reference
 
-	// The reactor's side, but for the first three.
+	// The reactor's side, but for the first two.
 	_Alignas(CACHE_LINE) struct open_socket
-		open;         // its command is the owner's way to the reactor
-	uint32_t granted;     // by hand, in all
-	uint32_t write_error; // of the owner's own writes; a positive errno
+		open;     // its command is the owner's way to the reactor
+	uint32_t granted; // by hand, in all
 	uint32_t flags;
 	uint32_t delivered; // data messages, in all
 	int err;

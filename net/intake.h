@@ -19,14 +19,36 @@ struct intake {
 	struct noh_buffer *buffer; // NULL until the first read
 };
 
+/* Another buffer, for a read of at least `size` bytes. */
+void intake_renew(struct intake *intake, uint32_t size);
+
 /* Space for a read of at least `size` bytes; good until intake_take(). All room of the buffer is
  * offered: what is read at once saves work to whoever reads it. */
-uint8_t *intake_space(struct intake *intake, uint32_t size, size_t *ret_room);
+static inline uint8_t *intake_space(struct intake *intake, uint32_t size, size_t *ret_room)
+{
+	const struct noh_buffer *buffer = intake->buffer;
+
+	// As long as slices are done with quickly, the same few cache lines are read into.
+	if (!buffer || (!buffer_rewind(intake->buffer) && buffer_room(buffer) < size))
+		intake_renew(intake, size);
+	*ret_room = buffer_room(intake->buffer);
+	return buffer_data(intake->buffer);
+}
 
 /* Cuts off what was read into the space: a slice that is borrowed until the next call of either.
  * Without an owner if it is small: a buffer is not to be kept, and its count of references not to
  * be fought for by all workers, for the sake of a few bytes. */
-noh_bytes intake_take(struct intake *intake, size_t size);
+static inline noh_bytes intake_take(struct intake *intake, size_t size)
+{
+	struct noh_buffer *buffer = intake->buffer;
+	noh_bytes bytes = {.at = buffer_data(buffer), .size = size, .owner = buffer};
+
+	if (size <= READ_COPIED)
+		return (noh_bytes){.at = bytes.at, .size = size};
+	// No reference of its own: the intake's keeps the bytes there until they are retained.
+	buffer->used += size;
+	return bytes;
+}
 
 /* How large the next read of a connection should be, after one of `got` in a space of `room`. */
 uint32_t intake_next_size(uint32_t size, size_t got, size_t room);

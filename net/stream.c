@@ -178,7 +178,7 @@ static void note(struct connection *connection, struct envelope *envelope)
 			(int)((const struct noh_tcp_closed *)(const void *)envelope->body)->err;
 		connection->closed_in_hand = false;
 		if (stream->err)
-			ck_pr_store_32(&connection->write_error, (uint32_t)-stream->err);
+			ck_pr_store_16(&connection->write_error, (uint16_t)-stream->err);
 	}
 	fiber_done_with(envelope);
 	ck_pr_fence_memory(); // pairs with connection_tell_drained(): drained_out before, unsent
@@ -291,7 +291,7 @@ int noh_tcp_write_within(noh_conn conn, noh_bytes bytes, int64_t within_ms)
 
 	int64_t end_ms = end_of(within_ms);
 	while (noh_tcp_unsent(conn) > connection->unsent_limit &&
-	       !ck_pr_load_32(&connection->write_error)) {
+	       !ck_pr_load_16(&connection->write_error)) {
 		connection_promise_drained(connection);
 		struct envelope *envelope =
 			fiber_await(left_of(within_ms, end_ms), is_room_or_end, connection);

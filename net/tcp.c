@@ -64,7 +64,7 @@ static uint64_t unsent(const struct connection *connection)
 
 static bool send_failed(struct connection *connection, ssize_t err)
 {
-	ck_pr_store_32(&connection->write_error, (uint32_t)-err);
+	ck_pr_store_16(&connection->write_error, (uint16_t)-err);
 	return false;
 }
 
@@ -122,7 +122,7 @@ static void promise_drained(struct connection *connection, bool all_sent)
 		connection_ask(connection, ASK_PROMISE);
 }
 
-static void flush(struct connection *connection)
+static inline __attribute__((always_inline)) void flush_here(struct connection *connection)
 {
 	struct outgoing *gathered = &connection->gathered;
 
@@ -142,12 +142,17 @@ static void flush(struct connection *connection)
 		promise_drained(connection, !rest);
 }
 
+static __attribute__((noinline)) void flush(struct connection *connection)
+{
+	flush_here(connection);
+}
+
 void connection_flush(struct turn_end *hook)
 {
 	struct connection *connection =
 		(struct connection *)((char *)hook - offsetof(struct connection, flush));
 
-	flush(connection);
+	flush_here(connection);
 	if (connection->gives) {
 		connection->gives = false;
 		connection_ask(connection, ASK_GIVE);
@@ -176,7 +181,7 @@ int noh_tcp_write(noh_conn conn, noh_bytes bytes)
 	struct connection *connection = mine(conn);
 
 	if (!connection || connection->ended_writing || connection->closed_in_hand ||
-	    ck_pr_load_32(&connection->write_error))
+	    ck_pr_load_16(&connection->write_error))
 		return -EPIPE;
 	uint64_t waiting = unsent(connection);
 	if (waiting + bytes.size > connection->unsent_limit) {
