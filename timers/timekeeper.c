@@ -235,10 +235,11 @@ static void fire_all(struct timekeeper *keeper, const struct batch *batch, uint6
 void timekeeper_expire(struct timekeeper *keeper, uint64_t now_ns, uint32_t room)
 {
 	uint64_t now_tick = now_ns >> keeper->wheel.tick_bits;
-	struct batch batches[2] = {0};
+	struct batch batches[2];
 	unsigned next = 0;
 	uint32_t delivered = 0;
 
+	batches[1].count = 0;
 	take_all_back(keeper);
 	// A run queue that others keep full must not stop the time.
 	if (room < LEAST_ROOM)

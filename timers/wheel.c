@@ -238,8 +238,22 @@ static bool advance(struct wheel *wheel, uint64_t target)
 	return true;
 }
 
+static bool is_all_empty(const struct wheel *wheel)
+{
+	return !(wheel->words[0] | wheel->words[1] | wheel->words[2]) && is_empty(&wheel->due) &&
+	       is_empty(&wheel->late);
+}
+
 static bool is_due(struct wheel *wheel, uint64_t now_tick)
 {
+	// Servers without timers look often.
+	if (is_all_empty(wheel)) {
+		if (now_tick > wheel->expiring_to)
+			wheel->expiring_to = now_tick;
+		set_now(wheel, wheel->expiring_to);
+		wheel->expiring = false;
+		return false;
+	}
 	if (!wheel->expiring || now_tick > wheel->expiring_to) {
 		append_all(&wheel->due, &wheel->late);
 		wheel->expiring = true;
@@ -340,6 +354,8 @@ uint64_t wheel_next(struct wheel *wheel)
 {
 	uint64_t tick, block, last;
 
+	if (is_all_empty(wheel))
+		return WHEEL_NEVER;
 	if (!is_empty(&wheel->due) || !is_empty(&wheel->late))
 		return wheel->now;
 	if (first_near(wheel, &tick) != NO_SLOT)

@@ -75,14 +75,14 @@ struct wheel {
 	uint64_t expiring_to; // the tick of the round under way, or of the last one
 	bool expiring;        // a round is under way: wheel_expire() has not yet returned NULL
 
+	struct wheel_link due;  // waits to be handed out in this round
+	struct wheel_link late; // was due when it was added, waits for the next round
+
 	// All levels' slots, near ones first; a bit for each, set if it may have entries; and a bit
 	// for each word of those: of even near blocks, of odd ones, and far.
 	uint64_t words[3];
 	uint64_t marks[WHEEL_SLOTS / 64];
 	struct wheel_link slots[WHEEL_SLOTS];
-
-	struct wheel_link due;  // waits to be handed out in this round
-	struct wheel_link late; // was due when it was added, waits for the next round
 };
 
 /* An empty wheel at which `now_tick` has already come; a tick is 2^tick_bits units of deadlines. It
