@@ -54,7 +54,7 @@ static inline void post_data(struct slot *owner, struct envelope *envelope)
 }
 
 // What deliver() does, but the message is written where it will be read.
-static void tell_data(struct connection *connection, uint64_t owner, noh_bytes bytes)
+static inline void tell_data(struct connection *connection, uint64_t owner, noh_bytes bytes)
 {
 	struct noh_tcp_data data = {.conn = {connection_id(connection)}, .bytes = bytes};
 	struct slot *slot = slot_if_alive(owner);
@@ -217,7 +217,7 @@ static bool stall_unless(struct connection *connection, uint32_t in_flight_below
 	return true;
 }
 
-static bool may_read_on(struct connection *connection)
+static inline bool may_read_on(struct connection *connection)
 {
 	if (connection->flags & IS_CLOSING)
 		return true; // what comes is read away

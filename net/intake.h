@@ -51,7 +51,13 @@ static inline noh_bytes intake_take(struct intake *intake, size_t size)
 }
 
 /* How large the next read of a connection should be, after one of `got` in a space of `room`. */
-uint32_t intake_next_size(uint32_t size, size_t got, size_t room);
+static inline uint32_t intake_next_size(uint32_t size, size_t got, size_t room)
+{
+	if (got == room)
+		return size < READ_MOST ? size * 2 : READ_MOST;
+	// Slowly back, so that one short read among many long ones does no harm.
+	return size > READ_LEAST && got < size / 4 ? size / 2 : size;
+}
 
 /* Gives the buffer back. The slices stay. */
 void intake_finish(struct intake *intake);

@@ -16,7 +16,7 @@ static void free_batch(struct batch *batch)
 	pool_give(pool_class_of(sizeof(*batch)), batch);
 }
 
-static struct batch *new_batch(void)
+static inline struct batch *new_batch(void)
 {
 	struct batch *batch = pool_take(pool_class_of(sizeof(*batch)), sizeof(*batch));
 	batch->next = NULL;
@@ -24,13 +24,24 @@ static struct batch *new_batch(void)
 	return batch;
 }
 
-static struct batch *begin(struct outgoing *outgoing)
+static inline struct batch *begin(struct outgoing *outgoing)
 {
 	struct batch *first = outgoing->first = new_batch();
 	first->last = first;
 	first->bytes = 0;
 	first->copies = NULL;
 	return first;
+}
+
+// Nothing else waits.
+static void add_first(struct outgoing *outgoing, noh_bytes bytes)
+{
+	struct batch *first = begin(outgoing);
+
+	buffer_retain(bytes.owner);
+	first->pieces[0] = bytes;
+	first->count = 1;
+	first->bytes = bytes.size;
 }
 
 // Takes over the caller's reference.
@@ -97,7 +108,7 @@ void outgoing_add(struct outgoing *outgoing, noh_bytes bytes)
 	if (!bytes.size)
 		return;
 	if (!first && bytes.owner) {
-		add_piece(begin(outgoing), bytes_hold(bytes));
+		add_first(outgoing, bytes);
 		return;
 	}
 	if (first)

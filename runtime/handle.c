@@ -190,7 +190,8 @@ static inline bool is_simple(const struct slot *slot, const struct envelope *env
 	       is_32(&slot->generation, envelope_generation(envelope));
 }
 
-static void handle_simple(struct worker *worker, struct slot *slot, struct envelope *envelope)
+static __attribute__((noinline)) void handle_simple(struct worker *worker, struct slot *slot,
+						    struct envelope *envelope)
 {
 	struct gate *gate = (struct gate *)(uintptr_t)envelope->ask;
 	uint32_t id = post_id(envelope);
@@ -320,14 +321,11 @@ static bool is_token(const struct envelope *envelope)
 }
 
 // The rare ones: whatever is not a message for a living actor with handlers.
-void handle_other(struct worker *worker, struct slot *slot, struct envelope *envelope)
+static __attribute__((noinline)) void handle_rare(struct worker *worker, struct slot *slot,
+						  struct envelope *envelope)
 {
 	enum post_kind kind = post_kind(envelope);
 
-	if (is_simple(slot, envelope)) {
-		handle_simple(worker, slot, envelope);
-		return;
-	}
 	// The most frequent of what parts of the runtime tell each other.
 	if (envelope->type == ((uint32_t)POST_CONTROL << POST_SHIFT | CONTROL_ENDED) &&
 	    is_32(&slot->generation, envelope_generation(envelope))) {
@@ -358,6 +356,14 @@ void handle_other(struct worker *worker, struct slot *slot, struct envelope *env
 		return;
 	}
 	to_living(worker, slot, envelope);
+}
+
+void handle_other(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	if (is_simple(slot, envelope))
+		handle_simple(worker, slot, envelope);
+	else
+		handle_rare(worker, slot, envelope);
 }
 
 // In a simulation and for supervised actors: what is handled goes the same ways.
