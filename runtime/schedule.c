@@ -18,9 +18,9 @@
  * for a message: when a queue is worth more than WORTH_WAKING_NS of work, or has not been empty for
  * BUSY_NS, or its worker has not looked at the clock for that long. The first two are looked at
  * with each push, or with each look at the clock while messages are short and pushes are blind;
- * that a worker is stuck the watchdog sees. BUSY_NS counts only while messages take
- * longer than it costs to pass one to another processor: those that talk in shorter ones are
- * quicker on one.
+ * that a worker is stuck the watchdog sees. While messages take less than it costs to pass one to
+ * another processor, those that talk are quicker on one: then it does not count how long a queue
+ * has not been empty, and newborn actors must be worth BUSY_NS.
  */
 #include <limits.h>
 #include <sched.h>
@@ -44,10 +44,15 @@ enum {
 // Anybody. Whether the ring of a worker holds so much that others should share it.
 static bool is_worth_sharing(const struct worker *worker, uint64_t now_ns)
 {
-	uint64_t waiting = ring_count(&worker->ring) + newborns_count(&worker->newborns);
+	uint64_t ring = ring_count(&worker->ring), newborns = newborns_count(&worker->newborns);
+	uint64_t turn_ns = ck_pr_load_64(&worker->turn_ns);
 	uint64_t since = ck_pr_load_64(&worker->busy_since_ns);
-	return waiting && (waiting * ck_pr_load_64(&worker->turn_ns) > WORTH_WAKING_NS ||
-			   (since && now_ns > since + BUSY_NS));
+
+	if (ring * turn_ns > WORTH_WAKING_NS)
+		return true;
+	uint64_t worth_ns = ck_pr_load_8(&worker->messages_are_short) ? BUSY_NS : WORTH_WAKING_NS;
+	return (ring + newborns) * turn_ns > worth_ns ||
+	       (ring + newborns && since && now_ns > since + BUSY_NS);
 }
 
 bool is_worker_stuck(const struct worker *worker, uint64_t now_ns)

@@ -50,7 +50,13 @@ static void look(struct worker *worker)
 			  : quantum > QUANTUM_MOST ? QUANTUM_MOST
 						   : (int32_t)quantum;
 	set_budget(worker, worker->budget);
-	bool are_short = worker->quantum >= QUANTUM_SHORT;
+	// One look alone finds long messages where the host has taken the processor away. What
+	// waits is worth more by that, which is true; but that messages are long two looks must
+	// find.
+	uint64_t cost_ns = passed / used;
+	bool are_short = (cost_ns < worker->cost_ns ? cost_ns : worker->cost_ns) * QUANTUM_SHORT <
+			 LOOK_EVERY_NS;
+	worker->cost_ns = cost_ns;
 	if (worker->messages_are_short != are_short)
 		ck_pr_store_8(&worker->messages_are_short, are_short);
 	if (are_short)

@@ -80,6 +80,7 @@ struct worker {
 	int32_t credit_before;      // `credit` at the last look
 	uint64_t turns_before;      // statistics.turns at the last look
 	uint64_t recent_ns, recent_turns; // of the last looks, the older the less
+	uint64_t cost_ns;                 // of a message, between the last two looks
 	uint64_t messages_before;         // statistics.messages at the last look
 	bool wakes_vary; // lately, some of those that were sent to were idle, and some were not
 
