@@ -1,8 +1,6 @@
 /* The stack of newborn actors, and the queue behind it. */
 #include "runtime/newborns.h"
 
-enum { OLD_NS = 1000 * 1000 };
-
 static struct slot *under(const struct slot *slot)
 {
 	uint32_t index = ck_pr_load_32(&slot->queue_next);
@@ -66,6 +64,7 @@ void newborns_push(struct newborns *newborns, struct slot *slot, struct slot *pa
 	}
 	link_to(slot, NULL);
 	newborns->old_since_ns = now_ns;
+	ck_pr_store_64(&newborns->since_ns, now_ns);
 	ck_pr_store_32(&newborns->count, 1);
 	store_release((void **)&newborns->newest, slot); // pairs with take_all()
 }
@@ -89,7 +88,7 @@ struct slot *newborns_take_any(struct newborns *newborns, uint64_t now_ns)
 
 	newborns->parent = NULL;
 	if (newest) {
-		if (__builtin_expect(now_ns > newborns->old_since_ns + OLD_NS, 0)) {
+		if (__builtin_expect(now_ns > newborns->old_since_ns + NEWBORNS_OLD_NS, 0)) {
 			newborns->old_since_ns = now_ns;
 			return take_oldest(newborns);
 		}

@@ -18,11 +18,12 @@
 
 #include "runtime/queue.h"
 
-enum { NEWBORNS_MOST = 512 };
+enum { NEWBORNS_MOST = 512, NEWBORNS_OLD_NS = 1000 * 1000 };
 
 struct newborns {
 	_Alignas(CACHE_LINE) struct slot *newest; // the others through queue_next
-	uint32_t count; // of the stack, if there is one; written by the worker
+	uint32_t count;    // of the stack, if there is one; written by the worker
+	uint64_t since_ns; // there has been one; likewise
 
 	// The worker's.
 	bool any;              // false: there is nobody, neither here nor in the queue
@@ -41,6 +42,14 @@ static inline uint32_t newborns_count(const struct newborns *newborns)
 {
 	uint32_t count = ck_pr_load_ptr(&newborns->newest) ? ck_pr_load_32(&newborns->count) : 0;
 	return count + shared_queue_count(&newborns->later);
+}
+
+/* Anybody; a guess. Whether there has been a stack for so long that it must be that of a tree,
+ * which grows from it. */
+static inline bool newborns_are_many_to_be(const struct newborns *newborns, uint64_t now_ns)
+{
+	return ck_pr_load_ptr(&newborns->newest) &&
+	       now_ns > ck_pr_load_64(&newborns->since_ns) + NEWBORNS_OLD_NS;
 }
 
 /* The worker. Spawned by `parent`, in its turn; NULL: by nobody. */

@@ -20,7 +20,8 @@
  * with each push, or with each look at the clock while messages are short and pushes are blind;
  * that a worker is stuck the watchdog sees. While messages take less than it costs to pass one to
  * another processor, those that talk are quicker on one: then it does not count how long a queue
- * has not been empty, and newborn actors must be worth BUSY_NS.
+ * has not been empty, and newborn actors must be worth BUSY_NS. But a stack of them that lasts for
+ * so long is that of a tree, which grows from the few that wait.
  */
 #include <limits.h>
 #include <sched.h>
@@ -48,7 +49,7 @@ static bool is_worth_sharing(const struct worker *worker, uint64_t now_ns)
 	uint64_t turn_ns = ck_pr_load_64(&worker->turn_ns);
 	uint64_t since = ck_pr_load_64(&worker->busy_since_ns);
 
-	if (ring * turn_ns > WORTH_WAKING_NS)
+	if (newborns_are_many_to_be(&worker->newborns, now_ns) || ring * turn_ns > WORTH_WAKING_NS)
 		return true;
 	uint64_t worth_ns = ck_pr_load_8(&worker->messages_are_short) ? BUSY_NS : WORTH_WAKING_NS;
 	return (ring + newborns) * turn_ns > worth_ns ||
