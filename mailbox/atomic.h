@@ -105,6 +105,7 @@ static inline bool swap_if_64(uint64_t *at, uint64_t expected, uint64_t value)
 NOH_IS(is_8, uint8_t, "cmpb")
 NOH_IS(is_16, uint16_t, "cmpw")
 NOH_IS(is_32, uint32_t, "cmpl")
+NOH_IS(is_64, uint64_t, "cmpq")
 NOH_IS(is_ptr, void *, "cmpq")
 
 #endif

@@ -88,14 +88,14 @@ static inline struct envelope *mailbox_take(struct mailbox_in *in, struct mailbo
 	return next;
 }
 
-/* The same, for whoever has in hand what it returned last. */
+/* The same, for whoever has in hand what it returned last, and that is of one cache line. */
 static inline struct envelope *mailbox_take_after(struct mailbox_out *out, struct envelope *taken)
 {
 	struct envelope *next = (struct envelope *)load_acquire(
 		(void *const *)&taken->next); // pairs with mailbox_push()
 	if (next) {
 		out->tail = next;
-		envelope_free(taken);
+		envelope_free_small(taken);
 	}
 	return next;
 }
@@ -116,9 +116,9 @@ static inline struct envelope *mailbox_take_first(struct mailbox_in *in, struct 
 }
 
 /* Owner only, when mailbox_take() returned NULL after it had returned `taken`. True: the mailbox is
- * idle, holds no envelope, and the caller is its owner no more. False: more mail is coming. */
-static inline bool mailbox_go_idle_after(struct mailbox_in *in, struct mailbox_out *out,
-					 struct envelope *taken)
+ * idle, the caller is its owner no more, and has `taken` to free. False: more mail is coming. */
+static inline bool mailbox_leave(struct mailbox_in *in, struct mailbox_out *out,
+				 struct envelope *taken)
 {
 	struct envelope *stub = mailbox_stub(in);
 
@@ -130,18 +130,21 @@ static inline bool mailbox_go_idle_after(struct mailbox_in *in, struct mailbox_o
 		out->tail = taken;
 		return false;
 	}
-	envelope_free(taken);
 	return true;
 }
 
-/* The same, whether anything was taken before or not. */
+/* Owner only, when mailbox_take() returned NULL. True: the mailbox is idle, holds no envelope, and
+ * the caller is its owner no more. False: more mail is coming. */
 static inline bool mailbox_go_idle(struct mailbox_in *in, struct mailbox_out *out)
 {
 	struct envelope *tail = out->tail, *stub = mailbox_stub(in);
 
 	if (tail == stub)
 		return swap_if(&in->head, stub, mailbox_idle(stub)); // pairs with mailbox_push()
-	return mailbox_go_idle_after(in, out, tail);
+	if (!mailbox_leave(in, out, tail))
+		return false;
+	envelope_free(tail);
+	return true;
 }
 
 /* Any thread. Makes an idle mailbox its caller's, who must run it, or have it run; true if it was

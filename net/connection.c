@@ -66,10 +66,10 @@ static inline void tell_data(struct connection *connection, uint64_t owner, noh_
 		return;
 	}
 	data.bytes = bytes_hold(bytes);
-	struct envelope *envelope = envelope_new(sizeof(data), handle_generation(owner));
+	struct envelope *envelope = envelope_new(sizeof(data), owner);
 	envelope->sender = 0;
-	envelope->type = (uint32_t)POST_GATED << POST_SHIFT | POST_HELD |
-			 noh_message_id(&noh_tcp_data_message);
+	envelope->type |= (uint32_t)POST_GATED << POST_SHIFT | POST_HELD |
+			  noh_message_id(&noh_tcp_data_message);
 	envelope->ask = (uint64_t)(uintptr_t)&connection->data_gate;
 	memcpy(envelope->body, &data, sizeof(data));
 	post_data(slot, envelope);

@@ -76,7 +76,7 @@ void asks_send(noh_actor to, uint64_t self, uint64_t ask, uint32_t type, uint64_
 		recorder_send(to, info, body);
 		return;
 	}
-	if (!slot || ck_pr_load_32(&slot->generation) != handle_generation(to.id)) {
+	if (!slot || slot_handle(slot) != to.id) {
 		if (slot)
 			dead_on_send(this_worker, to.id, info, body);
 		else

@@ -197,7 +197,7 @@ void bound_want_room(struct slot *slot, uint64_t who, uint64_t bytes)
 bool bound_is_over(struct slot *slot, char *text, size_t size)
 {
 	struct bound *bound = bound_of(slot);
-	if (!bound || ck_pr_load_32(&bound->over) != ck_pr_load_32(&slot->generation))
+	if (!bound || ck_pr_load_32(&bound->over) != slot_generation(slot))
 		return false;
 
 	uint64_t most = ck_pr_load_64(&bound->most_messages);

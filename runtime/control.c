@@ -34,7 +34,7 @@ void control_handle(struct worker *worker, struct slot *slot, struct envelope *e
 		// one pushed, since the look before this one, which may be the last of the turn.
 		if (is_ending_asked(slot)) {
 			life_ending_asked(worker, slot);
-			if (envelope_generation(envelope) != ck_pr_load_32(&slot->generation))
+			if (!is_for_tenant(slot, envelope))
 				break;
 		}
 		// What else it may mean is that a fiber had yielded, or that a parent does not want

@@ -293,7 +293,7 @@ void fiber_save_unwanted(struct fiber *fiber, struct envelope *envelope)
 static inline bool is_wanted(const struct fiber *fiber, const struct envelope *envelope)
 {
 	return fiber->state == FIBER_RECEIVES &&
-	       (envelope->type == fiber->wanted_id ||
+	       (post_type(envelope) == fiber->wanted_id ||
 		(fiber->is_wanted && fiber->is_wanted(envelope, fiber->argument)));
 }
 

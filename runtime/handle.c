@@ -183,11 +183,10 @@ static void gated_to_handler(struct worker *worker, struct slot *slot, struct en
 static inline bool is_simple(const struct slot *slot, const struct envelope *envelope)
 {
 	const int how = SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED;
-	uint32_t kind = envelope->type & ~(uint32_t)(POST_ID_MASK | POST_HELD);
+	uint32_t kind = post_type(envelope) & ~(uint32_t)(POST_ID_MASK | POST_HELD);
 	uint32_t usual = envelope->ask ? (uint32_t)POST_GATED << POST_SHIFT : 0;
 
-	return kind == usual && (slot->flags & how) == SLOT_ALIVE &&
-	       is_32(&slot->generation, envelope_generation(envelope));
+	return kind == usual && (slot->flags & how) == SLOT_ALIVE && is_for_tenant(slot, envelope);
 }
 
 static __attribute__((noinline)) void handle_simple(struct worker *worker, struct slot *slot,
@@ -303,7 +302,7 @@ static void from_lane(struct worker *worker, struct slot *slot)
 		return;
 	if (worker->runtime->simulation)
 		simulation_note(worker, slot, envelope);
-	if (lives && envelope_generation(envelope) == ck_pr_load_32(&slot->generation)) {
+	if (lives && is_for_tenant(slot, envelope)) {
 		struct being_handled now = begins_to_handle(worker, slot, envelope);
 		worker->hand_detached = worker->unusual = true;
 		to_living(worker, slot, envelope);
@@ -328,7 +327,7 @@ static __attribute__((noinline)) void handle_rare(struct worker *worker, struct 
 
 	// The most frequent of what parts of the runtime tell each other.
 	if (envelope->type == ((uint32_t)POST_CONTROL << POST_SHIFT | CONTROL_ENDED) &&
-	    is_32(&slot->generation, envelope_generation(envelope))) {
+	    is_for_tenant(slot, envelope)) {
 		life_child_ended(worker, slot, envelope);
 		return;
 	}
@@ -336,7 +335,7 @@ static __attribute__((noinline)) void handle_rare(struct worker *worker, struct 
 		from_lane(worker, slot);
 		return;
 	}
-	if (envelope_generation(envelope) != ck_pr_load_32(&slot->generation)) {
+	if (!is_for_tenant(slot, envelope)) {
 		dead_letter(worker->runtime, envelope,
 			    handle_of(slot_index(slot), envelope_generation(envelope)),
 			    "came too late");
@@ -377,7 +376,7 @@ void handle_noted(struct worker *worker, struct slot *slot, struct envelope *env
 	if (worker->runtime->simulation)
 		simulation_note(worker, slot, envelope);
 	if (usual && how == SLOT_ALIVE)
-		handle_plain(worker, slot, envelope);
+		handle_plain(worker, slot, envelope, post_id(envelope));
 	else if (usual && how == (SLOT_ALIVE | SLOT_FIBER))
 		fiber_offer_message(worker, slot, envelope);
 	else

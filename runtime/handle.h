@@ -25,11 +25,12 @@ void handle_failed(struct worker *worker);
 
 // What it holds, and whom it must answer, is nothing: a plain message is done with when its handler
 // has returned. False: there was more to do, and the slot may be another's now.
-static inline bool handle_plain(struct worker *worker, struct slot *slot, struct envelope *envelope)
+static inline bool handle_plain(struct worker *worker, struct slot *slot, struct envelope *envelope,
+				uint32_t id)
 {
 	struct noh_delivery *in = &worker->delivery;
-	in->id = envelope->type;
-	in->type = &message_info(envelope->type)->type;
+	in->id = id;
+	in->type = &message_info(id)->type;
 	in->body = envelope->body;
 
 	worker->hand = envelope;
@@ -47,7 +48,14 @@ static inline bool handle_plain(struct worker *worker, struct slot *slot, struct
 static inline bool is_usual(const struct slot *slot, const struct envelope *envelope)
 {
 	return __builtin_expect(envelope->type < POST_MARKED, 1) &&
-	       __builtin_expect(is_32(&slot->generation, envelope_generation(envelope)), 1);
+	       __builtin_expect(is_for_tenant(slot, envelope), 1);
+}
+
+// And of one cache line: its type is its id.
+static inline bool is_small_and_usual(const struct slot *slot, const struct envelope *envelope)
+{
+	return __builtin_expect(envelope->type < 1 << ENVELOPE_CLASS_AT, 1) &&
+	       __builtin_expect(is_for_tenant(slot, envelope), 1);
 }
 
 static inline void handle_one(struct worker *worker, struct slot *slot, struct envelope *envelope)
@@ -55,7 +63,7 @@ static inline void handle_one(struct worker *worker, struct slot *slot, struct e
 	bool usual = __builtin_expect(is_usual(slot, envelope), 1);
 	int how = slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED | SLOT_NOTED);
 	if (__builtin_expect(usual, 1) && __builtin_expect(how == SLOT_ALIVE, 1))
-		handle_plain(worker, slot, envelope);
+		handle_plain(worker, slot, envelope, post_id(envelope));
 	else if (usual && how == (SLOT_ALIVE | SLOT_FIBER))
 		fiber_offer_message(worker, slot, envelope);
 	else if (__builtin_expect(how & SLOT_NOTED, 0))

@@ -192,11 +192,11 @@ static bool replace(struct message_ring *ring, struct bound *bound, struct envel
 	return true;
 }
 
-static void push_token(struct slot *slot, uint32_t generation)
+static void push_token(struct slot *slot, uint64_t to)
 {
-	struct envelope *token = envelope_new(0, generation);
+	struct envelope *token = envelope_new(0, to);
 	token->sender = 0;
-	token->type = (uint32_t)POST_CONTROL << POST_SHIFT | CONTROL_LANE;
+	token->type |= (uint32_t)POST_CONTROL << POST_SHIFT | CONTROL_LANE;
 	token->ask = 0;
 	post(slot, token);
 }
@@ -215,13 +215,13 @@ void lane_post(struct slot *slot, struct bound *bound, struct envelope *envelope
 		while (lane->ring.count &&
 		       (lane->ring.count >= most || lane->ring.bytes + weight > most_bytes))
 			chain(&dropped, take_oldest(&lane->ring));
-		uint32_t generation = envelope_generation(envelope);
+		uint32_t to = envelope->to;
 		add(&lane->ring, envelope, key, has_key);
 		// Whoever counts a token must have sent it before the lock is free: the next sender
 		// trusts in it.
 		if (lane->tokens < lane->ring.count) {
 			lane->tokens++;
-			push_token(slot, generation);
+			push_token(slot, to);
 		}
 	}
 	pthread_mutex_unlock(&lane->lock);
@@ -267,7 +267,7 @@ void lane_begin(struct slot *slot, struct bound *bound)
 
 	pthread_mutex_lock(&lane->lock);
 	for (; lane->tokens < lane->ring.count; lane->tokens++)
-		push_token(slot, ck_pr_load_32(&slot->generation));
+		push_token(slot, slot_handle(slot));
 	pthread_mutex_unlock(&lane->lock);
 }
 

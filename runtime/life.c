@@ -88,7 +88,7 @@ static inline void tell_parent_of_plain_end(struct worker *worker, uint64_t pare
 
 void slot_free_elsewhere(struct slot *slot)
 {
-	if (ck_pr_load_32(&slot->generation) > GENERATION_MASK)
+	if (slot_is_retired(slot))
 		return; // its generations are used up: retired
 
 	struct noh_runtime *runtime = (struct noh_runtime *)ck_pr_load_ptr(&slot->runtime);

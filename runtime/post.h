@@ -9,7 +9,7 @@
 #include "runtime/message.h"
 #include "runtime/worker.h"
 
-// In the top bits of an envelope's type.
+// In the top bits of an envelope's type; the id of the message is in the lowest.
 enum post_kind {
 	POST_MESSAGE, // a user's; `ask` is set in requests, or holds a deadline
 	POST_ANSWER,  // to `ask`; the answer, or struct answer_error
@@ -32,11 +32,11 @@ enum post_request {
 // Between these and the kind: what is to be looked at before the message is handled. Users'
 // messages without any of it, the usual ones, have a type below POST_MARKED.
 enum post_mark {
-	POST_MARKED = 1 << 16,
+	POST_MARKED = 1 << 20,
 	POST_HELD = POST_MARKED, // asks for an answer, or holds what must be released
-	POST_EXPIRES = 1 << 17,  // `ask` is the deadline, by the receiver's clock
-	POST_TAKEN = 1 << 18,    // a down, an exit or a result that was let through already
-	POST_COUNTED = 1 << 19,  // against the receiver's bound
+	POST_EXPIRES = 1 << 21,  // `ask` is the deadline, by the receiver's clock
+	POST_TAKEN = 1 << 22,    // a down, an exit or a result that was let through already
+	POST_COUNTED = 1 << 23,  // against the receiver's bound
 	POST_MARKS = (1 << POST_SHIFT) - POST_EXPIRES // those that come off before
 };
 
@@ -121,6 +121,12 @@ struct answer_error {
 static inline enum post_kind post_kind(const struct envelope *envelope)
 {
 	return (enum post_kind)(envelope->type >> POST_SHIFT);
+}
+
+// All that the type says of the message, and not of the envelope.
+static inline uint32_t post_type(const struct envelope *envelope)
+{
+	return envelope->type & ~(uint32_t)ENVELOPE_CLASS;
 }
 
 static inline uint32_t post_id(const struct envelope *envelope)
@@ -209,9 +215,10 @@ void post_request(struct slot *slot, uint64_t to, uint64_t from, uint32_t type, 
 		  uint64_t deadline_ns, const void *body);
 
 /* Any thread. A copy of an envelope that holds a message, with all that its type says, for the
- * tenant of a generation. What is owned in the body is the copy's: the original must be disowned.
+ * tenant of a handle, of which the lower half counts. What is owned in the body is the copy's: the
+ * original must be disowned.
  */
-struct envelope *post_again(struct envelope *envelope, uint32_t generation);
+struct envelope *post_again(struct envelope *envelope, uint64_t to);
 
 /* Any thread. A control envelope; `body` of at most 32 bytes is copied. A receiver that is gone is
  * dealt with as control_undelivered() says. */
@@ -224,9 +231,9 @@ void control_undelivered(struct envelope *envelope, uint64_t to);
 static inline struct envelope *control_envelope(enum control control, uint64_t to, uint64_t sender,
 						const void *body, size_t size)
 {
-	struct envelope *envelope = envelope_new(size, handle_generation(to));
+	struct envelope *envelope = envelope_new(size, to);
 	envelope->sender = sender;
-	envelope->type = (uint32_t)POST_CONTROL << POST_SHIFT | control;
+	envelope->type |= (uint32_t)POST_CONTROL << POST_SHIFT | control;
 	envelope->ask = 0;
 	if (size)
 		memcpy(envelope->body, body, size);

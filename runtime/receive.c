@@ -119,8 +119,7 @@ static struct envelope *take_plain(struct worker *worker, struct slot *slot)
 		(void *const *)&slot->out.tail->next); // pairs with mailbox_push()
 
 	if (!next || next->type >= POST_MARKED || worker->credit <= worker->until ||
-	    envelope_generation(next) != handle_generation(worker->self) ||
-	    ck_pr_load_32(&slot->ending))
+	    next->to != (uint32_t)worker->self || ck_pr_load_32(&slot->ending))
 		return NULL;
 	if (__builtin_expect(slot->flags & (SLOT_STAMPED | SLOT_NOTED), 0)) {
 		if (slot->flags & SLOT_STAMPED)
@@ -139,7 +138,7 @@ static struct envelope *take_from_mailbox(struct fiber *fiber)
 	struct envelope *envelope;
 
 	while ((envelope = take_plain(worker, fiber->slot))) {
-		if (envelope->type == fiber->wanted_id ||
+		if (post_type(envelope) == fiber->wanted_id ||
 		    fiber->is_wanted(envelope, fiber->argument))
 			return fiber_take(fiber, envelope);
 		fiber_save_unwanted(fiber, envelope);

@@ -125,7 +125,7 @@ static struct envelope *envelope_of(noh_actor sender, const struct noh_message_t
 	struct envelope *envelope = envelope_new(message_size(info, body), 0);
 
 	envelope->sender = sender.id;
-	envelope->type = id;
+	envelope->type |= id;
 	envelope->ask = type->answer ? 1 : 0;
 	message_copy(info, envelope->body, body);
 	return envelope;

@@ -16,7 +16,7 @@ static struct envelope *result_create(const struct noh_message_type *type, const
 	const struct message_info *info = message_info(id);
 	struct envelope *result = envelope_new(message_size(info, body), 0);
 
-	result->type = (uint32_t)POST_RESULT << POST_SHIFT | id;
+	result->type |= (uint32_t)POST_RESULT << POST_SHIFT | id;
 	message_copy(info, result->body, body);
 	return result;
 }

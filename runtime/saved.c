@@ -25,7 +25,7 @@ static struct envelope *moved(struct envelope *envelope)
 	bool is_shared = post_kind(envelope) == POST_SHARED;
 	if (!is_shared && post_kind(envelope) != POST_CONTROL && post_id(envelope)) {
 		const struct message_info *info = message_info(post_id(envelope));
-		struct envelope *copy = post_again(envelope, envelope_generation(envelope));
+		struct envelope *copy = post_again(envelope, envelope->to);
 		message_disown(info, envelope->body);
 		message_release(info, envelope->body);
 		return copy;
@@ -34,9 +34,9 @@ static struct envelope *moved(struct envelope *envelope)
 	// What a shared one refers to goes with its bytes.
 	struct envelope *copy;
 	size_t size = is_shared ? shared_size(message_info(post_id(envelope))) : sizeof(copy->body);
-	copy = envelope_new(size, envelope_generation(envelope));
+	copy = envelope_new(size, envelope->to);
 	copy->sender = envelope->sender;
-	copy->type = envelope->type;
+	copy->type |= post_type(envelope);
 	copy->ask = envelope->ask;
 	memcpy(copy->body, envelope->body, size);
 	return copy;

@@ -12,16 +12,16 @@
 #include "runtime/shared.h"
 #include "runtime/trace.h"
 
-static inline struct envelope *message_envelope(uint32_t generation, uint64_t from, uint32_t type,
+static inline struct envelope *message_envelope(uint64_t to, uint64_t from, uint32_t type,
 						uint64_t ask, const void *body)
 {
 	const struct message_info *info = message_info(type & POST_ID_MASK);
 	bool timed = type & POST_TIMED;
 	struct envelope *envelope = envelope_new(
-		timed ? message_size_with_word(info, body) : message_size(info, body), generation);
+		timed ? message_size_with_word(info, body) : message_size(info, body), to);
 
 	envelope->sender = from;
-	envelope->type = type | (ask || info->holds ? POST_HELD : 0);
+	envelope->type |= type | (ask || info->holds ? POST_HELD : 0);
 	envelope->ask = ask;
 	if (timed)
 		message_copy_with_word(info, envelope->body, body);
@@ -55,14 +55,13 @@ static int post_user(struct slot *slot, uint64_t to, struct envelope *envelope)
 void post_message(struct slot *slot, uint64_t to, uint64_t from, uint32_t type, uint64_t ask,
 		  const void *body)
 {
-	post_traced(slot, to, message_envelope(handle_generation(to), from, type, ask, body));
+	post_traced(slot, to, message_envelope(to, from, type, ask, body));
 }
 
 void post_request(struct slot *slot, uint64_t to, uint64_t from, uint32_t type, uint64_t ask,
 		  uint64_t deadline_ns, const void *body)
 {
-	struct envelope *envelope =
-		message_envelope(handle_generation(to), from, type | POST_TIMED, ask, body);
+	struct envelope *envelope = message_envelope(to, from, type | POST_TIMED, ask, body);
 	*post_deadline(envelope) = deadline_ns;
 	if (__builtin_expect(!ck_pr_load_8(&slot->bounded), 1)) {
 		post_traced(slot, to, envelope);
@@ -76,9 +75,9 @@ void post_request(struct slot *slot, uint64_t to, uint64_t from, uint32_t type, 
 	}
 }
 
-struct envelope *post_again(struct envelope *envelope, uint32_t generation)
+struct envelope *post_again(struct envelope *envelope, uint64_t to)
 {
-	struct envelope *copy = message_envelope(generation, envelope->sender, envelope->type,
+	struct envelope *copy = message_envelope(to, envelope->sender, post_type(envelope),
 						 envelope->ask, envelope->body);
 	if (envelope->type & POST_TIMED)
 		*post_deadline(copy) = *post_deadline(envelope);
@@ -100,13 +99,13 @@ int send_marked(noh_actor to, const struct noh_message_type *type, const void *b
 		message_drop_owned(info, body);
 		return -EINVAL;
 	}
-	if (ck_pr_load_32(&slot->generation) != handle_generation(to.id)) {
+	if (slot_handle(slot) != to.id) {
 		dead_on_send(worker, to.id, info, body);
 		return 0;
 	}
 
-	struct envelope *envelope = message_envelope(
-		handle_generation(to.id), worker ? worker->self : 0, id | mark, ask, body);
+	struct envelope *envelope =
+		message_envelope(to.id, worker ? worker->self : 0, id | mark, ask, body);
 	if (worker)
 		count_send(worker, slot);
 	return post_user(slot, to.id, envelope);
@@ -146,7 +145,7 @@ static __attribute__((noinline)) int send_anyhow(noh_actor to, const struct noh_
 {
 	uint64_t words[4];
 	memcpy(words, envelope->body, sizeof(words));
-	envelope_free(envelope);
+	envelope_free_small(envelope);
 	return send_marked(to, type, words, 0, 0);
 }
 
@@ -165,7 +164,7 @@ int noh_send_words(noh_actor to, const struct noh_message_type *type, uint64_t f
 	ck_pr_store_64(&body[1], second);
 	ck_pr_store_64(&body[2], third);
 	ck_pr_store_64(&body[3], fourth);
-	envelope->tenant = envelope_tenant(handle_generation(to.id), POOL_64);
+	envelope->to = (uint32_t)to.id;
 
 	// Pairs with noh_message_intern().
 	uint32_t id = __atomic_load_n(&type->words_id, __ATOMIC_ACQUIRE);
@@ -173,10 +172,10 @@ int noh_send_words(noh_actor to, const struct noh_message_type *type, uint64_t f
 	if (__builtin_expect(!worker || !is_slot_of(to.id) || !id, 0))
 		return send_anyhow(to, type, envelope);
 	struct slot *slot = &slot_table[to.id >> GENERATION_BITS];
-	if (__builtin_expect(!is_32(&slot->generation, handle_generation(to.id)), 0))
+	if (__builtin_expect(!is_64(&slot->handle, to.id), 0))
 		return send_anyhow(to, type, envelope);
 
-	envelope->type = id;
+	envelope->type = id; // of the class of one cache line
 	envelope->ask = 0;
 	envelope->sender = worker->self;
 	if (__builtin_expect(!is_16(&slot->marks, 0), 0))
@@ -223,13 +222,13 @@ int noh_forward(noh_actor to)
 		return -EINVAL;
 
 	// Like any that comes too late.
-	if (ck_pr_load_32(&slot->generation) != handle_generation(to.id)) {
+	if (slot_handle(slot) != to.id) {
 		dead_count(worker->runtime, to.id, hand->sender, info, hand->body, "nobody there");
 		if (post_kind(hand) == POST_MESSAGE && hand->ask)
 			post_answer_error(hand->sender, hand->ask, -ESRCH, "nobody there");
 	} else {
 		// The envelope in hand is still the queue's node: its content goes on in another.
-		struct envelope *envelope = post_again(hand, handle_generation(to.id));
+		struct envelope *envelope = post_again(hand, to.id);
 		envelope->type &= (1u << POST_SHIFT) - 1; // a user's message from here on
 		if (post_kind(hand) != POST_MESSAGE)
 			envelope->ask = 0;
@@ -266,7 +265,7 @@ void post_control(uint64_t to, enum control control, uint64_t sender, const void
 		return;
 
 	struct envelope *envelope = control_envelope(control, to, sender, body, size);
-	if (__builtin_expect(ck_pr_load_32(&slot->generation) != handle_generation(to), 0)) {
+	if (__builtin_expect(slot_handle(slot) != to, 0)) {
 		control_undelivered(envelope, to);
 		envelope_free(envelope);
 		return;
@@ -311,7 +310,8 @@ void post_answer_error(uint64_t asker, uint64_t ask, int err, const char *text)
 	struct answer_error error = {.err = err, .text = text ? strdup(text) : NULL};
 	struct envelope *envelope = control_envelope(0, asker, this_worker ? this_worker->self : 0,
 						     &error, sizeof(error));
-	envelope->type = (uint32_t)POST_ANSWER << POST_SHIFT; // id 0: an error
+	envelope->type = (envelope->type & ENVELOPE_CLASS) | (uint32_t)POST_ANSWER << POST_SHIFT;
+	// (The id is 0: an error.)
 	envelope->ask = ask;
 	post(slot, envelope);
 }
@@ -324,8 +324,7 @@ void post_ending(uint64_t actor, uint32_t how)
 
 	// Only ever advances to this handle's generation, so that it cannot hit a later tenant.
 	uint32_t generation = handle_generation(actor), present = ck_pr_load_32(&slot->ending);
-	while (present >> ENDING_BITS <= generation &&
-	       ck_pr_load_32(&slot->generation) == generation) {
+	while (present >> ENDING_BITS <= generation && slot_handle(slot) == actor) {
 		uint32_t wanted = generation << ENDING_BITS | how;
 		if (present >> ENDING_BITS == generation)
 			wanted |= present;

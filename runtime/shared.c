@@ -90,10 +90,10 @@ static int post_shared(struct slot *slot, noh_actor to, uint64_t from,
 		       const struct noh_shared *message, struct noh_follow *follow)
 {
 	const struct message_info *info = info_of(message);
-	struct envelope *envelope = envelope_new(shared_size(info), handle_generation(to.id));
+	struct envelope *envelope = envelope_new(shared_size(info), to.id);
 
 	envelope->sender = from;
-	envelope->type = (uint32_t)POST_SHARED << POST_SHIFT | info->type.id;
+	envelope->type |= (uint32_t)POST_SHARED << POST_SHIFT | info->type.id;
 	envelope->ask = (uintptr_t)message;
 	if (info->type.size)
 		memcpy(envelope->body, message->body, info->type.size);
@@ -135,7 +135,7 @@ int shared_forward(noh_actor to, const struct envelope *hand)
 
 	if (!slot)
 		return -EINVAL;
-	if (ck_pr_load_32(&slot->generation) != handle_generation(to.id))
+	if (slot_handle(slot) != to.id)
 		return noh_send_type(to, message->type, message->body); // a dead letter
 	return post_shared(slot, to, hand->sender, noh_shared_hold(message), NULL);
 }

@@ -44,14 +44,14 @@ static bool grow(void)
 		abort();
 	}
 	if (is_first)
-		slot_table[0].generation = UINT32_MAX; // nobody's: its handle would be 0
+		slot_table[0].handle = UINT64_MAX; // nobody's: else it would be 0
 	return true;
 }
 
 static void make_fresh(struct slot *slot)
 {
 	mailbox_init(&slot->in, &slot->out);
-	slot->generation = 1;
+	slot->handle = handle_of(slot_index(slot), 1);
 	slot->home = ANY_WORKER;
 }
 
@@ -146,7 +146,7 @@ static void find_all_of(const struct noh_runtime *runtime)
 		struct slot *slot = &slot_table[index];
 		if (ck_pr_load_ptr(&slot->runtime) != runtime)
 			continue;
-		if (ck_pr_load_32(&slot->generation) <= GENERATION_MASK)
+		if (!slot_is_retired(slot))
 			give_to_process(slot);
 		else
 			ck_pr_store_ptr(&slot->runtime, NULL);

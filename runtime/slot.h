@@ -3,9 +3,9 @@
  * how it runs.
  *
  * Slots are type-stable: their memory is only ever used as slots, so a send to a dead actor reads a
- * slot, never freed memory. A handle is node 16, slot 26, generation 22 bits; a slot's generation
- * advances when its tenant is gone, and a slot whose generations are used up is retired, so that no
- * handle is ever valid twice.
+ * slot, never freed memory. A handle is node 16, slot 26, generation 22 bits. A slot has that of
+ * its tenant; it advances when the tenant is gone, and a slot whose generations are used up is
+ * retired, so that no handle is ever valid twice.
  */
 #ifndef NOH_RUNTIME_SLOT_H
 #define NOH_RUNTIME_SLOT_H
@@ -51,9 +51,9 @@ enum slot_kind {
 struct slot {
 	// The senders' line.
 	_Alignas(CACHE_LINE) struct mailbox_in in;
-	// Of the tenant; advanced by the last owner, read by every sender. Out of the handles'
-	// range: nobody can live here any more.
-	uint32_t generation;
+	// Of the tenant; advanced by the last owner, read by every sender. Generation 0, behind the
+	// last one: nobody can live here any more.
+	uint64_t handle;
 	union {
 		struct {
 			uint8_t overloaded; // ends its turns with mail left, there:
@@ -63,11 +63,11 @@ struct slot {
 		uint16_t marks; // both: a sender that finds any goes the longer way
 	};
 	int16_t home; // the worker that alone may run it, or ANY_WORKER: slot_is_shared_in()
-	struct noh_runtime *runtime;
 	union {
 		uint32_t place;     // among its parent's children; the parent's
 		uint32_t next_free; // in a list of free slots, by slot index
 	};
+	struct noh_runtime *runtime;
 	struct bound *bound;       // of this and former tenants, if one was bounded
 	uint32_t throttled_by;     // the overloaded receiver, by slot index; while it is throttled
 	uint32_t resume_us;        // when it may run all the same; microseconds, wrapping. A plain
@@ -156,13 +156,22 @@ static inline uint64_t handle_of(uint32_t index, uint32_t generation)
 	return (uint64_t)index << GENERATION_BITS | generation;
 }
 
-/* The handle of the slot's present tenant. Owner only. */
+/* The handle of the slot's present tenant, or of its next one. Any thread; it may be out of date at
+ * once, but for the owner. */
 static inline uint64_t slot_handle(const struct slot *slot)
 {
-	// The distance in bytes is the index already shifted by 7.
-	uint64_t bytes = (uint64_t)((const char *)slot - (const char *)slot_table);
-	return bytes << (GENERATION_BITS - SLOT_BYTE_BITS) |
-	       __atomic_load_n(&slot->generation, __ATOMIC_RELAXED);
+	return __atomic_load_n(&slot->handle, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t slot_generation(const struct slot *slot)
+{
+	return handle_generation(slot_handle(slot));
+}
+
+/* Any thread, and as little to be relied on: the envelope is meant for the present tenant. */
+static inline bool is_for_tenant(const struct slot *slot, const struct envelope *envelope)
+{
+	return (uint32_t)slot_handle(slot) == envelope->to;
 }
 
 /* Any thread. The slot that a handle names, whoever lives there now; NULL for nobody, and for what
@@ -190,7 +199,7 @@ static inline struct slot *slot_if_alive(uint64_t handle)
 	if (__builtin_expect(!is_slot_of(handle), 0))
 		return NULL;
 	struct slot *slot = &slot_table[handle >> GENERATION_BITS];
-	if (__builtin_expect(!is_32(&slot->generation, handle_generation(handle)), 0))
+	if (__builtin_expect(!is_64(&slot->handle, handle), 0))
 		return NULL;
 	return slot;
 }
@@ -200,7 +209,7 @@ static inline bool is_ending_asked(const struct slot *slot)
 {
 	// Of this tenant, or a former one, or none.
 	return __builtin_expect(!is_32(&slot->ending, 0), 0) &&
-	       is_32(&slot->generation, ck_pr_load_32(&slot->ending) >> ENDING_BITS);
+	       slot_generation(slot) == ck_pr_load_32(&slot->ending) >> ENDING_BITS;
 }
 
 static inline enum slot_state slot_state(const struct slot *slot)
@@ -274,15 +283,20 @@ void slot_flush(struct slot_cache *cache);
  * the same answers in each replay. */
 void slot_sort_free(void);
 
+/* Any thread that knows that its tenant is gone. */
+static inline bool slot_is_retired(const struct slot *slot)
+{
+	return !slot_generation(slot);
+}
+
 /* Owner only. Ends the handles of the tenant. False if the slot has no generation left: it must
  * never be given back. */
 static inline bool slot_advance(struct slot *slot)
 {
-	uint32_t generation = slot->generation;
 	// The senders' check is only a short cut, so it needs no order: what slips through is found
 	// by its generation.
-	ck_pr_store_32(&slot->generation, generation + 1);
-	return generation < GENERATION_MASK;
+	ck_pr_store_64(&slot->handle, slot->handle + 1);
+	return !slot_is_retired(slot);
 }
 
 #endif

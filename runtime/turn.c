@@ -300,11 +300,11 @@ go_on_plainly(struct worker *worker, struct slot *slot, struct envelope **ret_en
 	    __builtin_expect(!(envelope = mailbox_take_first(&slot->in, &slot->out)), 0))
 		return false;
 	for (;;) {
-		if (is_ending_asked(slot) || !is_usual(slot, envelope)) {
+		if (is_ending_asked(slot) || !is_small_and_usual(slot, envelope)) {
 			*ret_envelope = envelope;
 			return false;
 		}
-		bool as_usual = handle_plain(worker, slot, envelope);
+		bool as_usual = handle_plain(worker, slot, envelope, envelope->type);
 		if (!may_go_on(worker, slot)) {
 			run_turn_ends(worker);
 			leave_with_mail(worker, slot);
@@ -318,7 +318,10 @@ go_on_plainly(struct worker *worker, struct slot *slot, struct envelope **ret_en
 		envelope = next;
 	}
 	before_idle(worker, slot);
-	return mailbox_go_idle_after(&slot->in, &slot->out, envelope);
+	if (!mailbox_leave(&slot->in, &slot->out, envelope))
+		return false;
+	envelope_free_small(envelope);
+	return true;
 }
 
 static inline __attribute__((always_inline)) void go_on(struct worker *worker, struct slot *slot)
