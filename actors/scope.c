@@ -148,7 +148,7 @@ static void note_result(struct noh_scope_keeper *self, const struct noh_delivery
 	if (!member)
 		return;
 	noh_shared_drop(member->result);
-	member->result = noh_share_type(in->type, in->body);
+	member->result = noh_share_type(noh_type_of(in), in->body);
 }
 
 // ---- who waits

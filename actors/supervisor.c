@@ -195,7 +195,7 @@ enum noh_handled supervisor_unknown_logged(const struct noh_delivery *in, enum n
 {
 	if (handled == NOH_NOT_UNDERSTOOD && in->id && in->id != noh_message_id(&noh_start_message))
 		noh_log(NOH_WARN, "drops a message that is not for a supervisor: %s",
-			in->type->name);
+			noh_type_of(in)->name);
 	return handled;
 }
 

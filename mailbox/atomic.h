@@ -85,27 +85,26 @@ static inline bool swap_if_64(uint64_t *at, uint64_t expected, uint64_t value)
 }
 
 // Whether a word is this, as a relaxed load tells. Where the machine compares with memory, that is
-// one instruction with the answer in the flags; of a load, compilers make two and a register.
+// one instruction with the answer in the flags; of a load, compilers make two and a register. (They
+// are macros since of a pointer compilers would keep the address of the field in a register.)
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-#define NOH_IS(name, type, compare)                                                          \
-	static inline bool name(type const *at, type value)                                  \
-	{                                                                                    \
-		bool same;                                                                   \
-		__asm__ volatile(compare " %2, %1" : "=@cce"(same) : "m"(*at), "re"(value)); \
-		return same;                                                                 \
-	}
+#define NOH_IS(at, value, type, compare)                                             \
+	({                                                                           \
+		_Static_assert(sizeof(*(at)) == sizeof(type), "a word of its size"); \
+		bool noh_same;                                                       \
+		__asm__ volatile(compare " %2, %1"                                   \
+				 : "=@cce"(noh_same)                                 \
+				 : "m"(*(at)), "re"((type)(value)));                 \
+		noh_same;                                                            \
+	})
 #else
-#define NOH_IS(name, type, compare)                                    \
-	static inline bool name(type const *at, type value)            \
-	{                                                              \
-		return __atomic_load_n(at, __ATOMIC_RELAXED) == value; \
-	}
+#define NOH_IS(at, value, type, compare) (__atomic_load_n(at, __ATOMIC_RELAXED) == (type)(value))
 #endif
 
-NOH_IS(is_8, uint8_t, "cmpb")
-NOH_IS(is_16, uint16_t, "cmpw")
-NOH_IS(is_32, uint32_t, "cmpl")
-NOH_IS(is_64, uint64_t, "cmpq")
-NOH_IS(is_ptr, void *, "cmpq")
+#define is_8(at, value) NOH_IS(at, value, uint8_t, "cmpb")
+#define is_16(at, value) NOH_IS(at, value, uint16_t, "cmpw")
+#define is_32(at, value) NOH_IS(at, value, uint32_t, "cmpl")
+#define is_64(at, value) NOH_IS(at, value, uint64_t, "cmpq")
+#define is_ptr(at, value) NOH_IS(at, value, void *, "cmpq")
 
 #endif

@@ -60,25 +60,50 @@ static inline void mailbox_init(struct mailbox_in *in, struct mailbox_out *out)
 	out->tail = mailbox_stub(in);
 }
 
+// The first of a push's two steps: the former head, which is to be linked to the envelope.
+static inline uintptr_t mailbox_exchange(struct mailbox_in *in, struct envelope *envelope)
+{
+	ck_pr_store_ptr(&envelope->next, NULL);
+	return (uintptr_t)exchange(&in->head,
+				   envelope); // pairs with mailbox_go_idle(), mailbox_detach()
+}
+
 /* Any thread. The envelope belongs to the mailbox from here on. True if the mailbox was idle: the
  * caller, and nobody else, must schedule its owner. */
 static inline bool mailbox_push(struct mailbox_in *in, struct envelope *envelope)
 {
-	ck_pr_store_ptr(&envelope->next, NULL);
-	void *former =
-		exchange(&in->head, envelope); // pairs with mailbox_go_idle(), mailbox_detach()
-	struct envelope *previous = (struct envelope *)((uintptr_t)former & ~(uintptr_t)1);
+	uintptr_t former = mailbox_exchange(in, envelope);
+	struct envelope *previous = (struct envelope *)(former & ~(uintptr_t)1);
 	store_release((void **)&previous->next, envelope); // pairs with mailbox_take()
-	return (uintptr_t)former & 1;
+	return former & 1;
 }
 
-/* Owner only. The next envelope, or NULL: none, or one whose sender is still at it. It stays the
- * queue's node, readable and writable for the owner, until the next call. */
+/* The same, where it can be foreseen whether it is idle: then it is the stub that is linked, whose
+ * place is known before the exchange has ended. */
+static inline bool mailbox_push_by_branch(struct mailbox_in *in, struct envelope *envelope)
+{
+	uintptr_t former = mailbox_exchange(in, envelope);
+	if (former & 1) {
+		store_release((void **)&in->stub, envelope); // pairs with mailbox_take()
+		return true;
+	}
+	struct envelope *previous = (struct envelope *)former;
+	store_release((void **)&previous->next, envelope); // likewise
+	return false;
+}
+
+/* Owner only. The next envelope, or NULL: none, or one whose sender is still at it. */
+static inline struct envelope *mailbox_peek(const struct mailbox_out *out)
+{
+	return (struct envelope *)load_acquire(
+		(void *const *)&out->tail->next); // pairs with mailbox_push()
+}
+
+/* Owner only. Takes it. It stays the queue's node, readable and writable for the owner, until the
+ * next call. */
 static inline struct envelope *mailbox_take(struct mailbox_in *in, struct mailbox_out *out)
 {
-	struct envelope *tail = out->tail;
-	struct envelope *next = (struct envelope *)load_acquire(
-		(void *const *)&tail->next); // pairs with mailbox_push()
+	struct envelope *tail = out->tail, *next = mailbox_peek(out);
 	if (!next)
 		return NULL;
 
@@ -100,19 +125,16 @@ static inline struct envelope *mailbox_take_after(struct mailbox_out *out, struc
 	return next;
 }
 
-/* The same, where the mailbox has most likely just been woken: then the stub comes before the first
- * envelope. (Later it never does, unless one was detached. Told apart by their places in the
+/* The same, of what was peeked, where the mailbox has most likely just been woken: then the stub
+ * comes before it. (Later it never does, unless one was detached. Told apart by their places in the
  * program, both are well predicted; together they are not.) */
-static inline struct envelope *mailbox_take_first(struct mailbox_in *in, struct mailbox_out *out)
+static inline void mailbox_take_peeked(struct mailbox_in *in, struct mailbox_out *out,
+				       struct envelope *peeked)
 {
-	struct envelope *stub = mailbox_stub(in);
-	if (__builtin_expect(out->tail != stub, 0))
-		return mailbox_take(in, out);
-	struct envelope *first = (struct envelope *)load_acquire(
-		(void *const *)&stub->next); // pairs with mailbox_push()
-	if (__builtin_expect(first != NULL, 1))
-		out->tail = first;
-	return first;
+	struct envelope *tail = out->tail;
+	out->tail = peeked;
+	if (__builtin_expect(tail != mailbox_stub(in), 0))
+		envelope_free(tail);
 }
 
 /* Owner only, when mailbox_take() returned NULL after it had returned `taken`. True: the mailbox is

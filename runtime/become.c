@@ -43,6 +43,7 @@ void postponed_replay(struct worker *worker, struct slot *slot)
 		slot->saved->next = oldest;
 	} else {
 		slot->saved = newest;
+		slot->has_saved = true;
 	}
 	rare->postponed = NULL;
 	rare->postponed_count = 0;

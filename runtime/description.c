@@ -310,7 +310,7 @@ static uint32_t intern(const struct noh_message_type *type, int depth, struct pr
 		*place = (uint16_t)id;
 	}
 
-	// Pairs with noh_message_id() and noh_send_words(). A description is const to all but this.
+	// Pairs with noh_message_id() and send_words(). A description is const to all but this.
 	if (message_info(id)->words)
 		__atomic_store_n((uint32_t *)(uintptr_t)&type->words_id, id, __ATOMIC_RELEASE);
 	__atomic_store_n((uint32_t *)(uintptr_t)&type->id, id, __ATOMIC_RELEASE);

@@ -67,7 +67,7 @@ static void ask_for_huge_page(char *piece)
 int growing_reserve(struct growing *range, size_t bytes)
 {
 	// Huge pages begin at multiples of their size.
-	char *at = (char *)mmap(NULL, bytes + HUGE_PIECE, PROT_NONE,
+	char *at = (char *)mmap(NULL, bytes + HUGE_PIECE, PROT_READ,
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED)
 		return -errno;

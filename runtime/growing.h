@@ -10,8 +10,8 @@ struct growing {
 	size_t bytes, usable;
 };
 
-/* Addresses only: no memory, and they count against no limit of memory. Returns 0, or a negative
- * errno. */
+/* Addresses only: no memory, and they count against no limit of memory. What is not usable yet can
+ * be read, as zeros. Returns 0, or a negative errno. */
 int growing_reserve(struct growing *range, size_t bytes);
 
 /* Makes the next piece usable; there must be one. The caller has the range to itself. Returns 0, or

@@ -134,7 +134,7 @@ static inline void to_handler(struct worker *worker, struct slot *slot, struct e
 {
 	uint32_t id = post_id(envelope);
 	const struct message_info *info = message_info(id);
-	struct noh_delivery in = {.id = id, .type = &info->type, .body = envelope->body};
+	struct noh_delivery in = {.id = id, .body = envelope->body};
 
 	worker->hand = envelope;
 	worker->statistics.messages++;
@@ -195,7 +195,7 @@ static __attribute__((noinline)) void handle_simple(struct worker *worker, struc
 	struct gate *gate = (struct gate *)(uintptr_t)envelope->ask;
 	uint32_t id = post_id(envelope);
 	const struct message_info *info = message_info(id);
-	struct noh_delivery in = {.id = id, .type = &info->type, .body = envelope->body};
+	struct noh_delivery in = {.id = id, .body = envelope->body};
 
 	if (__builtin_expect(id == noh_message_id(&noh_alarm_message), 0)) {
 		gated_to_handler(worker, slot, envelope);

@@ -30,7 +30,6 @@ static inline bool handle_plain(struct worker *worker, struct slot *slot, struct
 {
 	struct noh_delivery *in = &worker->delivery;
 	in->id = id;
-	in->type = &message_info(id)->type;
 	in->body = envelope->body;
 
 	worker->hand = envelope;

@@ -83,8 +83,7 @@ static int join(struct fiber *fiber, struct joining *joining, int64_t within_ms,
 	if (envelope && post_kind(envelope) == POST_RESULT) {
 		uint32_t id = post_id(envelope);
 		hold(fiber, envelope);
-		fiber->joined_result = (struct noh_delivery){
-			.id = id, .type = &message_info(id)->type, .body = envelope->body};
+		fiber->joined_result = (struct noh_delivery){.id = id, .body = envelope->body};
 		result = &fiber->joined_result;
 		joining->watch = envelope->ask;
 		envelope = fiber_await(-1, is_end, joining); // right behind it

@@ -69,8 +69,7 @@ static struct key key_of(const struct bound *bound, const struct envelope *envel
 {
 	const struct message_info *info = message_info(post_id(envelope));
 	noh_key_fn key = (noh_key_fn)ck_pr_load_ptr(&bound->key);
-	struct noh_delivery message = {
-		.id = info->type.id, .type = &info->type, .body = envelope->body};
+	struct noh_delivery message = {.id = info->type.id, .body = envelope->body};
 	return key ? (struct key){.value = key(&message)} : default_key(info, envelope->body);
 }
 

@@ -104,7 +104,15 @@ static inline bool ring_put_if(struct ring *ring, struct slot *slot, bool woken)
 /* Owner only, best after ring_has_next(). */
 static inline struct slot *ring_take_next(struct ring *ring)
 {
-	return (struct slot *)exchange(&ring->places[0], NULL); // pairs with ring_steal_next()
+	// Who goes on with what was seen, and branches if it was stolen, need not wait for the
+	// exchange to end.
+	struct slot *seen = ring_next(ring);
+	struct slot *taken =
+		(struct slot *)exchange(&ring->places[0], NULL); // pairs with ring_steal_next()
+	if (__builtin_expect(taken != seen, 0))
+		return taken;
+	__asm__("" : "+r"(seen)); // or compilers see that both are the same
+	return seen;
 }
 
 /* Owner only. */

@@ -198,8 +198,7 @@ static const struct noh_delivery *receive_ends(struct fiber *fiber, struct envel
 	if (envelope != &fiber->copy)
 		fiber_keep_lent(fiber, envelope);
 	fiber->hand = worker_here()->hand = envelope;
-	fiber->delivery = (struct noh_delivery){
-		.id = id, .type = &message_info(id)->type, .body = envelope->body};
+	fiber->delivery = (struct noh_delivery){.id = id, .body = envelope->body};
 	return &fiber->delivery;
 }
 
@@ -271,8 +270,7 @@ static struct envelope *examine(struct fiber *fiber, struct envelope **after,
 		return NULL;
 	do {
 		uint32_t id = post_id(before->next);
-		struct noh_delivery in = {
-			.id = id, .type = &message_info(id)->type, .body = before->next->body};
+		struct noh_delivery in = {.id = id, .body = before->next->body};
 		fiber->examined = before->next;
 		bool wanted = is_wanted(&in, argument);
 		fiber->examined = NULL;
@@ -318,6 +316,11 @@ const struct noh_delivery *noh_receive_if(int64_t within_ms, noh_wanted_fn is_wa
 		if (fiber->slot->saved == newest)
 			return NULL; // time is up
 	}
+}
+
+const struct noh_message_type *noh_type_of(const struct noh_delivery *in)
+{
+	return in->id ? &message_info(in->id)->type : in->type;
 }
 
 const void *noh_as_type(const struct noh_delivery *in, const struct noh_message_type *type)

@@ -156,7 +156,7 @@ enum noh_handled noh_test_handle_type(const struct noh_actor_type *type, void *s
 	struct stage *here = stage_here();
 	struct worker *former = this_worker, *former_sender = this_sender;
 	struct envelope *envelope = envelope_of(sender, message, body);
-	struct noh_delivery in = {.id = post_id(envelope), .type = message, .body = envelope->body};
+	struct noh_delivery in = {.id = post_id(envelope), .body = envelope->body};
 
 	while (here->first)
 		drop_record(unlink_record(&here->first));

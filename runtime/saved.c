@@ -16,6 +16,7 @@ void saved_add(struct slot *slot, struct envelope *envelope)
 		envelope->next = envelope;
 	}
 	slot->saved = envelope;
+	slot->has_saved = true;
 }
 
 // Its sender's successor is just linking itself behind it, so it must stay the queue's node: its
@@ -57,10 +58,12 @@ struct envelope *saved_take_after(struct slot *slot, struct envelope *before)
 	struct envelope *envelope = before->next;
 	if (slot->flags & SLOT_FIBER)
 		fiber_loses_saved(slot, envelope, before == slot->saved ? NULL : before);
-	if (envelope == before)
+	if (envelope == before) {
 		slot->saved = NULL;
-	else if (envelope == slot->saved)
+		slot->has_saved = false;
+	} else if (envelope == slot->saved) {
 		slot->saved = before;
+	}
 	before->next = envelope->next;
 	return envelope;
 }

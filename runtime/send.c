@@ -149,11 +149,64 @@ static __attribute__((noinline)) int send_anyhow(noh_actor to, const struct noh_
 	return send_marked(to, type, words, 0, 0);
 }
 
-// The usual message: a few words, from an actor to one that is there. It calls nothing but in last
-// place, and writes the words at once, so that it has no registers to save: that is most of what
-// calls of this size cost.
-int noh_send_words(noh_actor to, const struct noh_message_type *type, uint64_t first,
-		   uint64_t second, uint64_t third, uint64_t fourth)
+// The usual message: a few words, from an actor to one that is there, in an envelope that has them
+// already. It calls nothing but in last place, and its callers write the words at once, so that
+// they have no registers to save: that is most of what calls of this size cost.
+static inline __attribute__((always_inline)) int
+send_words(noh_actor to, const struct noh_message_type *type, struct envelope *envelope)
+{
+	envelope->to = (uint32_t)to.id;
+
+	// Pairs with noh_message_intern().
+	uint32_t id = __atomic_load_n(&type->words_id, __ATOMIC_ACQUIRE);
+	struct worker *worker = this_sender;
+	if (__builtin_expect(!worker || !id, 0))
+		return send_anyhow(to, type, envelope);
+	// The index may be forged; then no slot, even if it is one, has this handle.
+	struct slot *slot = &slot_table[handle_index(to.id)];
+	if (__builtin_expect(!is_64(&slot->handle, to.id), 0))
+		return send_anyhow(to, type, envelope);
+
+	envelope->type = id; // of the class of one cache line
+	envelope->ask = 0;
+	envelope->sender = worker->self;
+	if (__builtin_expect(!is_16(&slot->marks, 0), 0))
+		return send_to_marked(worker, slot, to, envelope);
+	worker->credit--;
+	// If it was woken, the push has seen what its last turn left; before, a fiber may not have
+	// been at home yet, or another tenant was here.
+	if (!worker->wakes_vary) {
+		if (!mailbox_push_by_branch(&slot->in, envelope))
+			return 0;
+		if (__builtin_expect(!slot_is_shared_in(slot, worker->wakes_blindly), 0))
+			return wake_anyhow(worker, slot, true);
+		if (ring_put_next(&worker->ring, slot) || ring_put_if(&worker->ring, slot, true))
+			return 0;
+		return wake_anyhow(worker, slot, true);
+	}
+	// Nothing may branch on a wake while it varies: see ring_put_if().
+	bool woken = mailbox_push(&slot->in, envelope);
+	if (__builtin_expect(!slot_is_shared_in(slot, worker->wakes_blindly), 0) ||
+	    __builtin_expect(!ring_put_if(&worker->ring, slot, woken), 0))
+		return wake_anyhow(worker, slot, woken);
+	return 0;
+}
+
+int noh_send_two_words(noh_actor to, const struct noh_message_type *type, uint64_t first,
+		       uint64_t second)
+{
+	struct envelope *envelope = (struct envelope *)pool_take_at_hand(POOL_64);
+	if (__builtin_expect(!envelope, 0))
+		return send_words_anyhow(to, type, first, second, 0, 0);
+
+	uint64_t *body = (uint64_t *)(void *)envelope->body;
+	ck_pr_store_64(&body[0], first);
+	ck_pr_store_64(&body[1], second);
+	return send_words(to, type, envelope);
+}
+
+int noh_send_four_words(noh_actor to, const struct noh_message_type *type, uint64_t first,
+			uint64_t second, uint64_t third, uint64_t fourth)
 {
 	struct envelope *envelope = (struct envelope *)pool_take_at_hand(POOL_64);
 	if (__builtin_expect(!envelope, 0))
@@ -164,40 +217,7 @@ int noh_send_words(noh_actor to, const struct noh_message_type *type, uint64_t f
 	ck_pr_store_64(&body[1], second);
 	ck_pr_store_64(&body[2], third);
 	ck_pr_store_64(&body[3], fourth);
-	envelope->to = (uint32_t)to.id;
-
-	// Pairs with noh_message_intern().
-	uint32_t id = __atomic_load_n(&type->words_id, __ATOMIC_ACQUIRE);
-	struct worker *worker = this_sender;
-	if (__builtin_expect(!worker || !is_slot_of(to.id) || !id, 0))
-		return send_anyhow(to, type, envelope);
-	struct slot *slot = &slot_table[to.id >> GENERATION_BITS];
-	if (__builtin_expect(!is_64(&slot->handle, to.id), 0))
-		return send_anyhow(to, type, envelope);
-
-	envelope->type = id; // of the class of one cache line
-	envelope->ask = 0;
-	envelope->sender = worker->self;
-	if (__builtin_expect(!is_16(&slot->marks, 0), 0))
-		return send_to_marked(worker, slot, to, envelope);
-	worker->credit--;
-	bool woken = mailbox_push(&slot->in, envelope);
-	// If it was woken, the push has seen what its last turn left; before, a fiber may not have
-	// been at home yet, or another tenant was here.
-	if (!worker->wakes_vary) {
-		if (!woken)
-			return 0;
-		if (__builtin_expect(!slot_is_shared_in(slot, worker->wakes_blindly), 0))
-			return wake_anyhow(worker, slot, true);
-		if (ring_put_next(&worker->ring, slot))
-			return 0;
-	} else if (__builtin_expect(!slot_is_shared_in(slot, worker->wakes_blindly), 0)) {
-		// Nothing may branch on a wake while it varies: see ring_put_if().
-		return wake_anyhow(worker, slot, woken);
-	}
-	if (__builtin_expect(!ring_put_if(&worker->ring, slot, woken), 0))
-		return wake_anyhow(worker, slot, woken);
-	return 0;
+	return send_words(to, type, envelope);
 }
 
 int noh_send_type(noh_actor to, const struct noh_message_type *type, const void *body)

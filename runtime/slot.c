@@ -51,8 +51,8 @@ static bool grow(void)
 static void make_fresh(struct slot *slot)
 {
 	mailbox_init(&slot->in, &slot->out);
-	slot->handle = handle_of(slot_index(slot), 1);
 	slot->home = ANY_WORKER;
+	store_release_64(&slot->handle, handle_of(slot_index(slot), 1)); // last: it can be forged
 }
 
 static struct noh_runtime *runtime_of(struct slot_depot *depot)

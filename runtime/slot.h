@@ -86,11 +86,17 @@ struct slot {
 	const struct noh_actor_type *type; // NULL: nobody lives here
 	uint64_t parent;                   // written by the spawner
 	struct extras *extras;             // made on first need
-	uint32_t queue_next;   // by index: in a home queue, the inject queue or the throttled list
-	uint32_t timers;       // the youngest of its timers, by its place in their table; 0: none
-	uint32_t ending;       // generation * 4 + ENDING_ bits; acts between messages
-	uint16_t flags;        // enum slot_state, and the SLOT_ flags
-	uint8_t throttle_step; // how often in a row it was throttled
+	uint32_t queue_next; // by index: in a home queue, the inject queue or the throttled list
+	uint32_t timers;     // the youngest of its timers, by its place in their table; 0: none
+	union {
+		struct {
+			uint16_t flags;        // enum slot_state, and the SLOT_ flags
+			uint8_t throttle_step; // how often in a row it was throttled
+			bool has_saved;        // envelopes in `saved`
+			uint32_t ending; // generation * 4 + ENDING_ bits; acts between messages
+		};
+		uint64_t condition; // all of these at one look
+	};
 };
 
 _Static_assert(sizeof(struct slot) == 2 * CACHE_LINE, "a slot is two cache lines");
@@ -100,8 +106,7 @@ _Static_assert(sizeof(struct slot) == 1 << SLOT_BYTE_BITS, "handles are made by 
  * about to begin there. Whether each worker of this runtime may run it. */
 static inline bool slot_is_shared_in(const struct slot *slot, struct noh_runtime *runtime)
 {
-	return is_ptr((void *const *)&slot->runtime, runtime) &&
-	       is_16((const uint16_t *)&slot->home, (uint16_t)ANY_WORKER);
+	return is_ptr(&slot->runtime, runtime) && is_16(&slot->home, (uint16_t)ANY_WORKER);
 }
 
 /* The owner. */
@@ -132,8 +137,8 @@ enum { SLOT_HEARS = SLOT_HEARS_START | SLOT_HEARS_STOPPING | SLOT_HEARS_ENDS };
 
 // The process's table: one reserved range of addresses, made usable piece by piece.
 extern struct slot *slot_table;
-// Slots from here on have never been used, and are no slots yet: a handle that names one was
-// forged. Only ever grows.
+// Slots from here on have never been used, and are no slots yet, but can be read as zeros: a handle
+// that names one was forged. Only ever grows.
 extern uint32_t slot_table_end;
 
 static inline uint32_t handle_index(uint64_t handle)

@@ -158,7 +158,7 @@ void at_turn_end(struct turn_end *hook)
 
 static inline void run_turn_ends(struct worker *worker)
 {
-	while (__builtin_expect(!is_ptr((void *const *)&worker->turn_ends, NULL), 0)) {
+	while (__builtin_expect(!is_ptr(&worker->turn_ends, NULL), 0)) {
 		struct turn_end *hook = worker->turn_ends;
 		worker->turn_ends = hook->next == &nothing_more ? NULL : hook->next;
 		hook->next = NULL;
@@ -280,12 +280,17 @@ go_on_anyhow(struct worker *worker, struct slot *slot, struct envelope *envelope
 	leave_with_mail(worker, slot);
 }
 
-// Lives, has handlers, and nothing is to be looked at but its mail and who wishes its end.
+// Lives, has handlers, and nothing is to be looked at but its mail: nobody wishes its end, nothing
+// is saved or noted.
 static inline bool is_plain(const struct slot *slot)
 {
-	const int not_plain = SLOT_FIBER | SLOT_STAMPED | SLOT_NOTED;
-	return __builtin_expect((slot->flags & (SLOT_STATE_MASK | not_plain)) == SLOT_ALIVE, 1) &&
-	       __builtin_expect(!slot->saved, 1);
+	const struct slot looked_at = {.flags = SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED |
+						SLOT_NOTED,
+				       .has_saved = true,
+				       .ending = UINT32_MAX};
+	const struct slot plain = {.flags = SLOT_ALIVE};
+	uint64_t condition = __atomic_load_n(&slot->condition, __ATOMIC_RELAXED);
+	return __builtin_expect((condition & looked_at.condition) == plain.condition, 1);
 }
 
 // What most turns are: plain messages to a plain actor, for as long as that is all. True: the turn
@@ -293,14 +298,14 @@ static inline bool is_plain(const struct slot *slot)
 static inline __attribute__((always_inline)) bool
 go_on_plainly(struct worker *worker, struct slot *slot, struct envelope **ret_envelope)
 {
-	struct envelope *envelope;
-
 	*ret_envelope = NULL;
-	if (!is_plain(slot) ||
-	    __builtin_expect(!(envelope = mailbox_take_first(&slot->in, &slot->out)), 0))
+	// Who wishes its end and then sends: the mail is seen first, the wish after it.
+	struct envelope *envelope = mailbox_peek(&slot->out);
+	if (!envelope || !is_plain(slot))
 		return false;
+	mailbox_take_peeked(&slot->in, &slot->out, envelope);
 	for (;;) {
-		if (is_ending_asked(slot) || !is_small_and_usual(slot, envelope)) {
+		if (!is_small_and_usual(slot, envelope)) {
 			*ret_envelope = envelope;
 			return false;
 		}
@@ -316,6 +321,10 @@ go_on_plainly(struct worker *worker, struct slot *slot, struct envelope **ret_en
 		if (!next)
 			break;
 		envelope = next;
+		if (is_ending_asked(slot)) {
+			*ret_envelope = envelope;
+			return false;
+		}
 	}
 	before_idle(worker, slot);
 	if (!mailbox_leave(&slot->in, &slot->out, envelope))
@@ -362,7 +371,7 @@ static inline void give(struct worker *worker, struct slot *slot, const struct n
 void turn_give(struct worker *worker, struct slot *slot, const struct noh_message_type *type,
 	       const void *body)
 {
-	struct noh_delivery in = {.id = noh_message_id(type), .type = type, .body = body};
+	struct noh_delivery in = {.id = noh_message_id(type), .body = body};
 	if (slot->type->receive)
 		give(worker, slot, &in);
 }

@@ -54,9 +54,9 @@ struct noh_outcome {
 struct noh_delivery {
 	uint32_t id;       // of the message's type; 0 when this is the outcome of an ask
 	uint32_t asked_id; // of the request's type then, else 0
-	const struct noh_message_type *type; // of the body
-	const void *body;                    // NULL when `outcome` is an error
+	const void *body;  // NULL when `outcome` is an error
 	const struct noh_outcome *outcome;   // set when this is the answer to an ask, else NULL
+	const struct noh_message_type *type; // of the answer then, else NULL: see noh_type_of()
 };
 
 /* What a message is about, for NOH_FULL_LATEST: noh_as() tells what it is. Called by senders, on
@@ -179,10 +179,12 @@ static inline bool noh_same(noh_actor a, noh_actor b)
 		       sizeof(struct message))
 int noh_send_type(noh_actor to, const struct noh_message_type *type, const void *body);
 
-/* Behind noh_send(): a message of up to four words goes in registers. What is beyond its size is
- * not looked at. */
-int noh_send_words(noh_actor to, const struct noh_message_type *type, uint64_t first,
-		   uint64_t second, uint64_t third, uint64_t fourth);
+/* Behind noh_send(): a message of a few words goes in registers. What is beyond its size is not
+ * looked at. */
+int noh_send_two_words(noh_actor to, const struct noh_message_type *type, uint64_t first,
+		       uint64_t second);
+int noh_send_four_words(noh_actor to, const struct noh_message_type *type, uint64_t first,
+			uint64_t second, uint64_t third, uint64_t fourth);
 static inline int noh_send_sized(noh_actor to, const struct noh_message_type *type,
 				 const void *body, size_t size)
 {
@@ -190,7 +192,9 @@ static inline int noh_send_sized(noh_actor to, const struct noh_message_type *ty
 	if (size > sizeof(words) || size % sizeof(words[0]))
 		return noh_send_type(to, type, body);
 	__builtin_memcpy(words, body, size);
-	return noh_send_words(to, type, words[0], words[1], words[2], words[3]);
+	return size <= 2 * sizeof(words[0])
+		       ? noh_send_two_words(to, type, words[0], words[1])
+		       : noh_send_four_words(to, type, words[0], words[1], words[2], words[3]);
 }
 
 /* noh_send(), and waits for room in a full mailbox: `err = noh_send_wait(printer, 1000, page,
@@ -324,6 +328,9 @@ static inline bool noh_matches(const struct noh_delivery *in, const struct noh_m
 {
 	return in->id == noh_message_id(type);
 }
+
+/* What the body of a delivery is; NULL without one. Any thread. */
+const struct noh_message_type *noh_type_of(const struct noh_delivery *in);
 
 const char *noh_vformat(const char *format, va_list arguments);
 void noh_note_failure(const char *text);

@@ -5,7 +5,7 @@
 
 enum { RANGE_BYTES = 16 << 20 };
 
-Test(growing, has_no_usable_memory_at_first)
+Test(growing, has_no_usable_memory_at_first_but_can_be_read_as_zeros)
 {
 	struct growing range;
 
@@ -13,6 +13,8 @@ Test(growing, has_no_usable_memory_at_first)
 
 	cr_expect_eq(range.usable, 0);
 	cr_expect_eq(range.bytes, RANGE_BYTES);
+	for (size_t at = 0; at < RANGE_BYTES; at += 4096)
+		cr_assert_eq(range.at[at], 0);
 }
 
 Test(growing, becomes_usable_from_its_beginning_to_its_end_and_is_zero)
