@@ -22,7 +22,7 @@ static void on_ball(struct player *self, const struct ball *msg)
 {
 	self->hits++;
 	if (msg->left > 1)
-		noh_send(noh_sender(), ball, .left = msg->left - 1, .bounced = msg->bounced + 1);
+		noh_send_back(ball, .left = msg->left - 1, .bounced = msg->bounced + 1);
 	else
 		noh_send(noh_parent(), finished, .count = msg->bounced + 1);
 }
@@ -78,7 +78,7 @@ struct member {
 static void on_join(struct member *self, const struct join *msg)
 {
 	self->next = msg->next;
-	noh_send(noh_sender(), joined);
+	noh_send_back(joined);
 }
 
 static void on_token(struct member *self, const struct token *msg)
@@ -155,7 +155,7 @@ static void on_more_talk(struct talker *self, const struct more *msg)
 static void on_ping(struct talker *self, const struct ping *msg)
 {
 	self->answered++;
-	noh_send(noh_sender(), pong, .number = msg->number, .check = msg->check);
+	noh_send_back(pong, .number = msg->number, .check = msg->check);
 }
 
 static void on_pong(struct talker *self, const struct pong *msg)

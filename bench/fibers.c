@@ -60,7 +60,7 @@ static void answer_and_wait(struct waiter *self)
 	(void)self;
 	for (;;) {
 		const struct wake_up *call = noh_as(noh_receive(-1, wake_up), wake_up);
-		noh_send(noh_sender(), awake, .number = call->number);
+		noh_send_back(awake, .number = call->number);
 	}
 }
 

@@ -128,7 +128,7 @@ static void on_wake(struct sleeper *self, const struct wake *msg)
 {
 	noh_check(msg->check == ~msg->number);
 	self->number = msg->number;
-	noh_send(noh_sender(), woken, .number = self->number);
+	noh_send_back(woken, .number = self->number);
 }
 
 NOH_ACTOR(sleeper, (wake, on_wake));

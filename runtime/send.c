@@ -192,8 +192,8 @@ send_words(noh_actor to, const struct noh_message_type *type, struct envelope *e
 	return 0;
 }
 
-int noh_send_two_words(noh_actor to, const struct noh_message_type *type, uint64_t first,
-		       uint64_t second)
+static inline __attribute__((always_inline)) int
+send_two_words(noh_actor to, const struct noh_message_type *type, uint64_t first, uint64_t second)
 {
 	struct envelope *envelope = (struct envelope *)pool_take_at_hand(POOL_64);
 	if (__builtin_expect(!envelope, 0))
@@ -205,8 +205,9 @@ int noh_send_two_words(noh_actor to, const struct noh_message_type *type, uint64
 	return send_words(to, type, envelope);
 }
 
-int noh_send_four_words(noh_actor to, const struct noh_message_type *type, uint64_t first,
-			uint64_t second, uint64_t third, uint64_t fourth)
+static inline __attribute__((always_inline)) int
+send_four_words(noh_actor to, const struct noh_message_type *type, uint64_t first, uint64_t second,
+		uint64_t third, uint64_t fourth)
 {
 	struct envelope *envelope = (struct envelope *)pool_take_at_hand(POOL_64);
 	if (__builtin_expect(!envelope, 0))
@@ -218,6 +219,52 @@ int noh_send_four_words(noh_actor to, const struct noh_message_type *type, uint6
 	ck_pr_store_64(&body[2], third);
 	ck_pr_store_64(&body[3], fourth);
 	return send_words(to, type, envelope);
+}
+
+int noh_send_two_words(noh_actor to, const struct noh_message_type *type, uint64_t first,
+		       uint64_t second)
+{
+	return send_two_words(to, type, first, second);
+}
+
+int noh_send_four_words(noh_actor to, const struct noh_message_type *type, uint64_t first,
+			uint64_t second, uint64_t third, uint64_t fourth)
+{
+	return send_four_words(to, type, first, second, third, fourth);
+}
+
+// The sender of the message in hand, without a call: see send_words(). NOH_NOBODY also where it is
+// not as simple as that.
+static inline noh_actor sender_at_hand(void)
+{
+	struct worker *worker = this_sender;
+	if (__builtin_expect(!worker || !worker->hand, 0))
+		return NOH_NOBODY;
+	return (noh_actor){worker->hand->sender};
+}
+
+static __attribute__((noinline)) int send_back_anyhow(const struct noh_message_type *type,
+						      uint64_t first, uint64_t second,
+						      uint64_t third, uint64_t fourth)
+{
+	return send_words_anyhow(noh_sender(), type, first, second, third, fourth);
+}
+
+int noh_send_back_two_words(const struct noh_message_type *type, uint64_t first, uint64_t second)
+{
+	noh_actor to = sender_at_hand();
+	if (__builtin_expect(!to.id, 0))
+		return send_back_anyhow(type, first, second, 0, 0);
+	return send_two_words(to, type, first, second);
+}
+
+int noh_send_back_four_words(const struct noh_message_type *type, uint64_t first, uint64_t second,
+			     uint64_t third, uint64_t fourth)
+{
+	noh_actor to = sender_at_hand();
+	if (__builtin_expect(!to.id, 0))
+		return send_back_anyhow(type, first, second, third, fourth);
+	return send_four_words(to, type, first, second, third, fourth);
 }
 
 int noh_send_type(noh_actor to, const struct noh_message_type *type, const void *body)

@@ -197,6 +197,28 @@ static inline int noh_send_sized(noh_actor to, const struct noh_message_type *ty
 		       : noh_send_four_words(to, type, words[0], words[1], words[2], words[3]);
 }
 
+/* The same, to the sender of the message in hand: `noh_send_back(booked, .cents = 500);`
+ * Handlers, fibers. -EINVAL also if nobody sent it, or a plain thread. (A request is answered by
+ * noh_reply(), ask.h.) */
+#define noh_send_back(message, ...)                                              \
+	noh_send_back_sized(&message##_message, NOH_VALUE(message, __VA_ARGS__), \
+			    sizeof(struct message))
+
+int noh_send_back_two_words(const struct noh_message_type *type, uint64_t first, uint64_t second);
+int noh_send_back_four_words(const struct noh_message_type *type, uint64_t first, uint64_t second,
+			     uint64_t third, uint64_t fourth);
+static inline int noh_send_back_sized(const struct noh_message_type *type, const void *body,
+				      size_t size)
+{
+	uint64_t words[4] = {0, 0, 0, 0};
+	if (size > sizeof(words) || size % sizeof(words[0]))
+		return noh_send_type(noh_sender(), type, body);
+	__builtin_memcpy(words, body, size);
+	return size <= 2 * sizeof(words[0])
+		       ? noh_send_back_two_words(type, words[0], words[1])
+		       : noh_send_back_four_words(type, words[0], words[1], words[2], words[3]);
+}
+
 /* noh_send(), and waits for room in a full mailbox: `err = noh_send_wait(printer, 1000, page,
  * .text = "...");` Fibers. `within_ms` < 0 waits for ever. -EAGAIN: there was no room all that
  * time. */

@@ -113,7 +113,7 @@ static void on_arrived(struct directory *self, const struct arrived *msg)
 		client = NULL;
 	}
 	if (!client && !msg->clean && self->kept >= self->broker->limits.sessions) {
-		noh_send(noh_sender(), unavailable);
+		noh_send_back(unavailable);
 		return;
 	}
 	if (!client)

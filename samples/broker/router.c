@@ -134,13 +134,13 @@ static void on_publish(struct router *self, const struct publish *msg)
 						 deliver_to, (void *)msg);
 	}
 	if (msg->ticket)
-		noh_send(noh_sender(), routed, .ticket = msg->ticket);
+		noh_send_back(routed, .ticket = msg->ticket);
 }
 
 static void on_mark(struct router *self, const struct mark *msg)
 {
-	noh_send(noh_sender(), marked, .router = msg->router, .cost = msg->cost,
-		 .deliveries = self->messages ? self->deliveries / self->messages : 0);
+	noh_send_back(marked, .router = msg->router, .cost = msg->cost,
+		      .deliveries = self->messages ? self->deliveries / self->messages : 0);
 	self->messages = self->deliveries = 0;
 }
 
@@ -168,25 +168,25 @@ static void on_subscribe(struct router *self, const struct subscribe *msg)
 	size_t present = topics_count_of(self->topics, msg->session.id);
 
 	if (present >= self->broker->limits.subscriptions) {
-		noh_send(noh_sender(), routed, .ticket = msg->ticket, .refused = true);
+		noh_send_back(routed, .ticket = msg->ticket, .refused = true);
 		return;
 	}
 	topics_subscribe(self->topics, filter, msg->session.id, (uint8_t)msg->qos);
-	noh_send(noh_sender(), routed, .ticket = msg->ticket);
+	noh_send_back(routed, .ticket = msg->ticket);
 	retained_match(self->retained, filter, deliver_retained, &to);
 }
 
 static void on_unsubscribe(struct router *self, const struct unsubscribe *msg)
 {
 	topics_unsubscribe(self->topics, span_of_bytes(msg->filter), msg->session.id);
-	noh_send(noh_sender(), routed, .ticket = msg->ticket);
+	noh_send_back(routed, .ticket = msg->ticket);
 }
 
 static void on_forget(struct router *self, const struct forget *msg)
 {
 	(void)msg;
 	topics_remove(self->topics, noh_sender().id);
-	noh_send(noh_sender(), forgotten);
+	noh_send_back(forgotten);
 }
 
 NOH_ACTOR(router, (noh_start, on_start), (publish, on_publish), (publish_burst, on_publish_burst),

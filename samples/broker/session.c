@@ -265,7 +265,7 @@ static void on_detached(struct session *self, const struct detached *msg)
 {
 	noh_actor next = self->next;
 
-	noh_send(noh_sender(), dismissed);
+	noh_send_back(dismissed);
 	if (!noh_same(noh_sender(), self->connection))
 		return;
 	self->connection = self->next = NOH_NOBODY;

@@ -402,6 +402,110 @@ Simulated(send, to_handles_that_were_never_given_refuses)
 		noh_check(noh_send(((noh_actor){index << 22}), number, .value = 1) == -EINVAL);
 }
 
+// ---- back
+
+NOH_MESSAGE(pair, (u64, first), (u64, second));
+NOH_MESSAGE(quad, (u64, first), (u64, second), (u64, third), (u64, fourth));
+NOH_MESSAGE(half, (flag, value));
+
+struct mirror {
+	int err;
+};
+
+static void mirror_pair(struct mirror *self, const struct pair *msg)
+{
+	self->err = noh_send_back(pair, .first = msg->second, .second = msg->first);
+}
+
+static void mirror_quad(struct mirror *self, const struct quad *msg)
+{
+	self->err = noh_send_back(quad, .first = msg->fourth, .second = msg->third,
+				  .third = msg->second, .fourth = msg->first);
+}
+
+static void mirror_half(struct mirror *self, const struct half *msg)
+{
+	self->err = noh_send_back(half, .value = msg->value);
+}
+
+static void mirror_word(struct mirror *self, const struct word *msg)
+{
+	self->err = noh_send_back(word, .text = msg->text);
+}
+
+NOH_ACTOR(mirror, (pair, mirror_pair), (quad, mirror_quad), (half, mirror_half),
+	  (word, mirror_word));
+
+static int look_into_a_mirror(void *unused)
+{
+	(void)unused;
+	noh_actor mirror = noh_spawn(mirror);
+
+	noh_send(mirror, pair, .first = 1, .second = 2);
+	noh_send(mirror, quad, .first = 1, .second = 2, .third = 3, .fourth = 4);
+	noh_send(mirror, half, .value = true);
+	noh_send(mirror, word, .text = "palindrome");
+
+	const struct pair *pair = noh_as(noh_receive(-1, pair), pair);
+	noh_check(pair->first == 2 && pair->second == 1 && noh_same(noh_sender(), mirror));
+	const struct quad *quad = noh_as(noh_receive(-1, quad), quad);
+	noh_check(quad->first == 4 && quad->second == 3 && quad->third == 2 && quad->fourth == 1);
+	noh_check(noh_as(noh_receive(-1, half), half)->value);
+	noh_check(!strcmp(noh_as(noh_receive(-1, word), word)->text, "palindrome"));
+	return 0;
+}
+
+Test(send_back, goes_to_the_sender_whatever_its_size)
+{
+	cr_expect_eq(noh_run(look_into_a_mirror, NULL, .workers = 1), 0);
+}
+
+Simulated(send_back, goes_to_the_sender_in_a_simulation)
+{
+	noh_check(look_into_a_mirror(NULL) == 0);
+}
+
+Test(send_back, can_be_recorded)
+{
+	struct mirror mirror = {0};
+	noh_actor sender = {7 << 22 | 1};
+
+	noh_test_handle(mirror, &mirror, sender, pair, .first = 1, .second = 2);
+
+	cr_expect_eq(mirror.err, 0);
+	cr_expect(noh_test_sent(sender, pair, .first = 2, .second = 1));
+}
+
+static void *send_back_to_a_thread(void *argument)
+{
+	struct errand *errand = (struct errand *)argument;
+	noh_thread_enter(errand->runtime);
+	noh_send(errand->to, pair);
+	noh_thread_leave(errand->runtime);
+	return NULL;
+}
+
+static int send_back_to_nobody(void *unused)
+{
+	(void)unused;
+	struct errand errand = {noh_runtime(), noh_self()};
+	pthread_t thread;
+	noh_check(!pthread_create(&thread, NULL, send_back_to_a_thread, &errand));
+	pthread_join(thread, NULL);
+
+	noh_check(noh_receive(20000, pair));
+	noh_check(noh_send_back(pair) == -EINVAL);
+	noh_check(noh_send_back(quad) == -EINVAL);
+	noh_check(noh_send_back(word, .text = "") == -EINVAL);
+	return 0;
+}
+
+Test(send_back, to_nobody_is_refused)
+{
+	cr_expect_eq(noh_run(send_back_to_nobody, NULL, .workers = 1), 0);
+	cr_expect_eq(noh_send_back(pair), -EINVAL);
+}
+
 // ---- by a protocol
 
 NOH_MESSAGE(told, (u64, value));
