@@ -109,15 +109,29 @@ static void push_ring(struct worker *worker, struct slot *slot)
 	maybe_wake_one(worker);
 }
 
+static void put_pinned_last(struct worker *worker)
+{
+	if (worker->home_next)
+		slot_list_push(&worker->home_local, worker->home_next);
+	worker->home_next = NULL;
+}
+
+void put_next_last(struct worker *worker)
+{
+	struct slot *slot = ring_has_next(&worker->ring) ? ring_take_next(&worker->ring) : NULL;
+	if (slot)
+		push_ring(worker, slot);
+	put_pinned_last(worker);
+}
+
 static void schedule_pinned(struct worker *worker, struct slot *slot)
 {
 	struct noh_runtime *runtime = slot->runtime;
 	struct worker *home = runtime->workers[slot->home];
 	if (worker == home) {
-		if (worker->home_next) {
-			slot_list_push(&worker->home_local, worker->home_next);
+		if (worker->home_next)
 			worker->ring_runs = 0;
-		}
+		put_pinned_last(worker);
 		worker->home_next = slot;
 		return;
 	}
@@ -236,10 +250,7 @@ static struct slot *take_home(struct worker *worker)
 	// By turns, since fibers that keep each other busy would keep those out that are woken from
 	// elsewhere.
 	struct slot *slot = worker->tick % 4 ? NULL : shared_queue_take(&worker->home);
-	if (worker->home_next) {
-		slot_list_push(&worker->home_local, worker->home_next);
-		worker->home_next = NULL;
-	}
+	put_pinned_last(worker);
 	if (!slot)
 		slot = slot_list_take(&worker->home_local);
 	return slot ? slot : shared_queue_take(&worker->home);
@@ -280,7 +291,7 @@ static struct slot *take_own(struct worker *worker)
 	if (worker->tick % 2 == 0 && (slot = take_home(worker)))
 		return slot;
 
-	// The next slot has been used so often that the ring would starve, or is empty.
+	// Mostly nobody is next, or it is the others' time.
 	if (!is_home_waiting(worker))
 		worker->ring_runs = RING_MOST - 1;
 	if ((slot = take_waiting(worker)))

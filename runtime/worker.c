@@ -164,10 +164,12 @@ static void run_real(struct worker *worker)
 	for (;;) {
 		struct slot *slot;
 		if (worker->credit <= 0) {
-			// Who is next has its turn before those who wait: a producer would run
-			// ahead of its consumer. What is found first after a search settles it.
-			if (!worker->searching && (slot = take_next(worker)))
+			// Who is next still has its turn before those who wait, or a producer would
+			// run ahead of its consumer; but those who talk on go behind them. (After a
+			// search nobody runs before it is settled.)
+			if (!worker->searching && !worker->rescanned && (slot = take_next(worker)))
 				turn(worker, slot);
+			put_next_last(worker);
 			look_at_clock(worker);
 			poll_now_and_then(worker);
 		}

@@ -150,6 +150,9 @@ void maybe_wake_one(struct worker *worker);
 /* The worker's own thread. The first of the ring, without a look at the other queues. */
 struct slot *take_from_ring(struct worker *worker);
 
+/* The worker's own thread. Who is next goes to the end of those who wait. */
+void put_next_last(struct worker *worker);
+
 /* The worker's own thread. The next slot, or else the pinned one. NULL: nobody. */
 static inline struct slot *take_next(struct worker *worker)
 {

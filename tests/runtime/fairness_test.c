@@ -66,6 +66,64 @@ Test(fairness, a_fiber_woken_from_outside_runs_among_busy_ones)
 	cr_expect_eq(noh_run(wait_among_players, NULL, .workers = 1), 0);
 }
 
+// ---- many pairs that talk
+
+NOH_MESSAGE(rally, (actor, with));
+NOH_MESSAGE(shot, (u64, count));
+
+enum { PAIRS = 100, SHOTS = 20000 };
+
+// On the only worker there is.
+static uint64_t shots[PAIRS], fewest_when_one_was_done;
+
+struct partner {
+	uint64_t pair;
+};
+
+static void on_rally(struct partner *self, const struct rally *msg)
+{
+	(void)self;
+	noh_send(msg->with, shot);
+}
+
+static void note_first_done(void)
+{
+	fewest_when_one_was_done = SHOTS;
+	for (int i = 0; i < PAIRS; i++)
+		if (shots[i] < fewest_when_one_was_done)
+			fewest_when_one_was_done = shots[i];
+}
+
+static void on_shot(struct partner *self, const struct shot *msg)
+{
+	shots[self->pair] = msg->count;
+	if (msg->count < SHOTS) {
+		noh_send_back(shot, .count = msg->count + 1);
+	} else {
+		if (!fewest_when_one_was_done)
+			note_first_done();
+		noh_send(noh_parent(), go);
+	}
+}
+
+NOH_ACTOR(partner, (rally, on_rally), (shot, on_shot));
+
+static int play_in_pairs(void *unused)
+{
+	(void)unused;
+	for (uint64_t i = 0; i < PAIRS; i++)
+		noh_send(noh_spawn(partner, .pair = i), rally,
+			 .with = noh_spawn(partner, .pair = i));
+	for (int i = 0; i < PAIRS; i++)
+		noh_receive(-1, go);
+	return fewest_when_one_was_done > SHOTS / 2 ? 0 : 3;
+}
+
+Test(fairness, those_who_talk_in_pairs_take_turns)
+{
+	cr_expect_eq(noh_run(play_in_pairs, NULL, .workers = 1), 0);
+}
+
 // ---- a fiber that looks again and again
 
 static int look_until_time_has_passed(void *unused)
