@@ -12,6 +12,7 @@
 #include "runtime/shared.h"
 #include "runtime/trace.h"
 
+// `type` may be that of another envelope: the class is this one's own.
 static inline struct envelope *message_envelope(uint64_t to, uint64_t from, uint32_t type,
 						uint64_t ask, const void *body)
 {
@@ -21,7 +22,7 @@ static inline struct envelope *message_envelope(uint64_t to, uint64_t from, uint
 		timed ? message_size_with_word(info, body) : message_size(info, body), to);
 
 	envelope->sender = from;
-	envelope->type |= type | (ask || info->holds ? POST_HELD : 0);
+	envelope->type |= (type & ~(uint32_t)ENVELOPE_CLASS) | (ask || info->holds ? POST_HELD : 0);
 	envelope->ask = ask;
 	if (timed)
 		message_copy_with_word(info, envelope->body, body);
@@ -77,7 +78,7 @@ void post_request(struct slot *slot, uint64_t to, uint64_t from, uint32_t type, 
 
 struct envelope *post_again(struct envelope *envelope, uint64_t to)
 {
-	struct envelope *copy = message_envelope(to, envelope->sender, post_type(envelope),
+	struct envelope *copy = message_envelope(to, envelope->sender, envelope->type,
 						 envelope->ask, envelope->body);
 	if (envelope->type & POST_TIMED)
 		*post_deadline(copy) = *post_deadline(envelope);

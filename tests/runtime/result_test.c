@@ -6,6 +6,7 @@
 
 #include <noh/test.h>
 
+#include "runtime/worker.h"
 #include "tests/support/seeds.h"
 
 NOH_MESSAGE(work, (i64, number));
@@ -480,4 +481,59 @@ Simulated(result, of_a_fiber_goes_out_when_it_returns_or_waits)
 		noh_check(noh_join(fiber, -1, &how) == 0);
 		noh_check(noh_as(how.result, sum)->total == i);
 	}
+}
+
+// ---- how large it is
+
+NOH_MESSAGE(report, (u64, a), (u64, b), (u64, c), (u64, d), (u64, e), (u64, f), (u64, g), (u64, h),
+	    (u64, i), (u64, j), (u64, k), (str, text));
+
+struct reporter {
+	int unused;
+};
+
+static void on_start_report(struct reporter *self, const struct noh_start *msg)
+{
+	(void)self;
+	(void)msg;
+	noh_finish(report, .a = 1); // its text becomes "": the copies are larger than this
+}
+
+NOH_ACTOR(reporter, (noh_start, on_start_report));
+
+struct reader {
+	noh_actor to;
+};
+
+static void on_begin(struct reader *self, const struct work *msg)
+{
+	(void)self;
+	(void)msg;
+	noh_spawn(reporter);
+}
+
+// Each envelope goes back to the pool of its size.
+static void on_report(struct reader *self, const struct report *msg)
+{
+	const struct envelope *hand = worker_here()->hand;
+	uint32_t class = (hand->type & ENVELOPE_CLASS) >> ENVELOPE_CLASS_AT;
+
+	noh_check(msg->a == 1 && !strcmp(msg->text, ""));
+	noh_check((class ^ POOL_64) == pool_class_of(ENVELOPE_HEAD + sizeof(*msg) + 8));
+	noh_send(self->to, heard_down, .from = noh_sender());
+}
+
+NOH_ACTOR(reader, (work, on_begin), (report, on_report));
+
+static int read_report(void *unused)
+{
+	(void)unused;
+	noh_send(noh_spawn(reader, .to = noh_self()), work);
+	noh_check(noh_receive(-1, heard_down));
+	return 0;
+}
+
+Test(result, travels_in_an_envelope_of_its_size)
+{
+	cr_expect_eq(noh_run(read_report, NULL, .workers = 1), 0);
 }
