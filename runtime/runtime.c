@@ -138,7 +138,7 @@ int runtime_create(const struct noh_options *options, const struct seams *seams,
 	pthread_mutex_init(&runtime->watchdog_lock, NULL);
 	if (simulation)
 		slot_sort_free();
-	slot_depot_init(&runtime->slots);
+	slot_depot_init(&runtime->slots, runtime);
 	stacks_init(&runtime->stacks);
 	overflow_watch(report_overflow);
 

@@ -48,23 +48,17 @@ static bool grow(void)
 	return true;
 }
 
-static void make_fresh(struct slot *slot)
+static void make_fresh(struct slot *slot, struct noh_runtime *runtime)
 {
 	mailbox_init(&slot->in, &slot->out);
 	slot->home = ANY_WORKER;
+	ck_pr_store_ptr(&slot->runtime, runtime);
 	store_release_64(&slot->handle, handle_of(slot_index(slot), 1)); // last: it can be forged
-}
-
-static struct noh_runtime *runtime_of(struct slot_depot *depot)
-{
-	return (struct noh_runtime *)(void *)((char *)depot - offsetof(struct noh_runtime, slots));
 }
 
 // From the process to a depot, whose lock is held.
 static void refill_depot(struct slot_depot *depot)
 {
-	struct noh_runtime *runtime = runtime_of(depot);
-
 	pthread_once(&table_once, reserve_table);
 	pthread_mutex_lock(&table_lock);
 	for (int i = 0; i < CACHE_BATCH; i++) {
@@ -75,9 +69,9 @@ static void refill_depot(struct slot_depot *depot)
 			if (table_fresh >= table.usable / sizeof(struct slot) && !grow())
 				break;
 			index = table_fresh++;
-			make_fresh(&slot_table[index]);
+			make_fresh(&slot_table[index], depot->runtime);
 		}
-		ck_pr_store_ptr(&slot_table[index].runtime, runtime);
+		ck_pr_store_ptr(&slot_table[index].runtime, depot->runtime);
 		slot_table[index].next_free = depot->first;
 		depot->first = index;
 	}
@@ -125,10 +119,11 @@ void slot_flush(struct slot_cache *cache)
 	spill(cache, 0);
 }
 
-void slot_depot_init(struct slot_depot *depot)
+void slot_depot_init(struct slot_depot *depot, struct noh_runtime *runtime)
 {
 	pthread_mutex_init(&depot->lock, NULL);
 	depot->first = 0;
+	depot->runtime = runtime;
 }
 
 // With the table's lock held.
@@ -165,7 +160,7 @@ void slot_depot_finish(struct slot_depot *depot)
 		give_to_process(slot);
 	}
 	if (depot->first)
-		find_all_of(runtime_of(depot));
+		find_all_of(depot->runtime);
 	pthread_mutex_unlock(&table_lock);
 	pthread_mutex_destroy(&depot->lock);
 }

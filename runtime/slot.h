@@ -232,6 +232,7 @@ static inline void slot_set_state(struct slot *slot, enum slot_state state)
 struct slot_depot {
 	pthread_mutex_t lock;
 	uint32_t first; // a list through `next_free`; 0 ends it
+	struct noh_runtime *runtime;
 };
 
 // A worker's share of them.
@@ -240,7 +241,8 @@ struct slot_cache {
 	uint32_t first, count;
 };
 
-void slot_depot_init(struct slot_depot *depot);
+/* Slots of it are the runtime's; NULL: of threads, which are in none. */
+void slot_depot_init(struct slot_depot *depot, struct noh_runtime *runtime);
 /* Gives all to the process. No worker of the runtime runs any more, and all caches have been
  * flushed. */
 void slot_depot_finish(struct slot_depot *depot);

@@ -67,7 +67,7 @@ static void give_thread_slot(void *argument)
 
 static void make_thread_key(void)
 {
-	slot_depot_init(&thread_depot);
+	slot_depot_init(&thread_depot, NULL);
 	pthread_key_create(&thread_key, give_thread_slot);
 }
 

@@ -67,3 +67,50 @@ Test(ask, works_from_plain_threads)
 	cr_expect_eq(noh_run(serve_a_thread, NULL, .workers = 1), 0);
 	cr_expect_eq(noh_run(serve_a_thread, NULL, .workers = 2), 0);
 }
+
+// ---- what may be done with a thread that asks
+
+struct clerk {
+	int unused;
+};
+
+static void on_asked(struct clerk *self, const struct get_balance *msg)
+{
+	(void)self;
+	(void)msg;
+	noh_check(!noh_runtime_of(noh_sender()));
+	noh_check(noh_group_join("askers", noh_sender()) == -ESRCH);
+	noh_check(noh_send_expiring(noh_sender(), 1000, note, .text = "") == 0);
+	noh_reply(balance, .cents = 7);
+}
+
+NOH_ACTOR(clerk, (get_balance, on_asked));
+
+static void *ask_the_clerk(void *argument)
+{
+	struct errand *errand = (struct errand *)argument;
+	const struct balance *answer;
+
+	noh_thread_enter(errand->runtime);
+	errand->err[0] = noh_ask(errand->bank, get_balance, 20000, &answer);
+	if (!errand->err[0])
+		noh_drop((void *)(uintptr_t)answer);
+	noh_thread_leave(errand->runtime);
+	return NULL;
+}
+
+static int join_a_thread_that_asks(void *unused)
+{
+	(void)unused;
+	struct errand errand = {.runtime = noh_runtime(), .bank = noh_spawn(clerk)};
+	pthread_t thread;
+
+	noh_check(!pthread_create(&thread, NULL, ask_the_clerk, &errand));
+	pthread_join(thread, NULL);
+	return errand.err[0];
+}
+
+Test(ask, of_a_plain_thread_comes_from_nobodys_runtime)
+{
+	cr_expect_eq(noh_run(join_a_thread_that_asks, NULL, .workers = 2), 0);
+}
