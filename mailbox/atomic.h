@@ -98,7 +98,8 @@ static inline bool swap_if_64(uint64_t *at, uint64_t expected, uint64_t value)
 		noh_same;                                                            \
 	})
 #else
-#define NOH_IS(at, value, type, compare) (__atomic_load_n(at, __ATOMIC_RELAXED) == (type)(value))
+#define NOH_IS(at, value, type, compare) \
+	((type)__atomic_load_n(at, __ATOMIC_RELAXED) == (type)(value))
 #endif
 
 #define is_8(at, value) NOH_IS(at, value, uint8_t, "cmpb")
