@@ -161,14 +161,19 @@ static void run_simulated(struct worker *worker)
 
 static void run_real(struct worker *worker)
 {
+	// A handler that fails leads back to here: then the others come first, or many that fail
+	// one after the other would keep them waiting.
+	bool has_looked = false;
 	for (;;) {
 		struct slot *slot;
 		if (worker->credit <= 0) {
 			// Who is next still has its turn before those who wait, or a producer would
 			// run ahead of its consumer; but those who talk on go behind them. (After a
 			// search nobody runs before it is settled.)
-			if (!worker->searching && !worker->rescanned && (slot = take_next(worker)))
+			if (has_looked && !worker->searching && !worker->rescanned &&
+			    (slot = take_next(worker)))
 				turn(worker, slot);
+			has_looked = true;
 			put_next_last(worker);
 			look_at_clock(worker);
 			poll_now_and_then(worker);

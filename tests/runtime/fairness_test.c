@@ -124,6 +124,77 @@ Test(fairness, those_who_talk_in_pairs_take_turns)
 	cr_expect_eq(noh_run(play_in_pairs, NULL, .workers = 1), 0);
 }
 
+// ---- one fails after the other
+
+NOH_MESSAGE(pass);
+
+enum { FAILING = 20000 };
+
+// On the only worker there is.
+static uint64_t failed_in_a_row, most_in_a_row;
+
+struct failing {
+	noh_actor next;
+};
+
+static void on_pass(struct failing *self, const struct pass *msg)
+{
+	(void)msg;
+	if (++failed_in_a_row > most_in_a_row)
+		most_in_a_row = failed_in_a_row;
+	noh_send(self->next, pass);
+	noh_fail("on purpose");
+}
+
+NOH_ACTOR(failing, (pass, on_pass));
+
+struct patient {
+	uint64_t heard;
+	noh_actor root;
+};
+
+static void on_patient_go(struct patient *self, const struct go *msg)
+{
+	noh_actor first = NOH_NOBODY;
+
+	(void)msg;
+	self->root = noh_sender();
+	for (int i = 0; i < FAILING; i++)
+		first = noh_spawn(failing, .next = first);
+	noh_send(first, pass);
+}
+
+static void on_child_down(struct patient *self, const struct noh_down *msg)
+{
+	(void)msg;
+	failed_in_a_row = 0;
+	if (++self->heard == FAILING)
+		noh_send(self->root, go);
+}
+
+NOH_ACTOR(patient, (go, on_patient_go), (noh_down, on_child_down));
+
+static int hear_of_the_failing(void *unused)
+{
+	(void)unused;
+	noh_send(noh_spawn(patient), go);
+	noh_receive(-1, go);
+	return most_in_a_row < FAILING / 4 ? 0 : 3;
+}
+
+static void ignore_line(void *argument, enum noh_level level, noh_actor who, const char *line)
+{
+	(void)argument;
+	(void)level;
+	(void)who;
+	(void)line;
+}
+
+Test(fairness, others_run_while_one_fails_after_the_other)
+{
+	cr_expect_eq(noh_run(hear_of_the_failing, NULL, .workers = 1, .log = ignore_line), 0);
+}
+
 // ---- a fiber that looks again and again
 
 static int look_until_time_has_passed(void *unused)
