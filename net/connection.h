@@ -5,7 +5,7 @@
  * Connections lie in a table and their memory is only ever used as connections, so an id can be
  * looked up at any time. They are counted by references: the reactor's, until the descriptor is
  * closed, which happens only after the owner has closed; one for each message under way; one for a
- * command under way and for the owner's hook while it is listed.
+ * command under way, and for the hook of an owner that closed while it was listed.
  *
  * What is written goes this way: noh_tcp_write() gathers; at the end of the turn the owner's worker
  * sends it itself, if nothing waits before it; the rest is handed over to the reactor. What is read

@@ -73,7 +73,7 @@ void control_handle(struct worker *worker, struct slot *slot, struct envelope *e
 	case CONTROL_STARTED:
 		birth_heard(worker, slot, envelope->sender);
 		break;
-	case CONTROL_ENDED: // handle_other() has seen to it
+	case CONTROL_ENDED: // handle_rare() has seen to it
 		break;
 	case CONTROL_RESTART:
 		life_restart(worker, slot, ((struct restart *)envelope->body)->state);

@@ -343,7 +343,7 @@ static inline __attribute__((always_inline)) void go_on(struct worker *worker, s
 void turn(struct worker *worker, struct slot *slot)
 {
 	// Those that talk take turns here, without the worker's loop in between, until it is time
-	// to look elsewhere: at most LOOK_EVERY_NS, or QUANTUM_MOST messages.
+	// to look elsewhere: after some LOOK_EVERY_NS, or QUANTUM_MOST messages and a turn more.
 	do {
 		__atomic_store_n(&worker->running, slot, __ATOMIC_RELAXED);
 		worker->self = slot_handle(slot);

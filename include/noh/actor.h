@@ -351,7 +351,7 @@ static inline bool noh_matches(const struct noh_delivery *in, const struct noh_m
 	return in->id == noh_message_id(type);
 }
 
-/* What the body of a delivery is; NULL without one. Any thread. */
+/* What the body of a delivery is; NULL if it has none. Any thread. */
 const struct noh_message_type *noh_type_of(const struct noh_delivery *in);
 
 const char *noh_vformat(const char *format, va_list arguments);
