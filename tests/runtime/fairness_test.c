@@ -128,7 +128,7 @@ Test(fairness, those_who_talk_in_pairs_take_turns)
 
 NOH_MESSAGE(pass);
 
-enum { FAILING = 20000 };
+enum { FAILING = 3000 };
 
 // On the only worker there is.
 static uint64_t failed_in_a_row, most_in_a_row;
