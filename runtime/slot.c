@@ -3,14 +3,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mailbox/pool.h"
 #include "runtime/growing.h"
-#include "runtime/runtime.h"
 
 struct slot *slot_table;
 uint32_t slot_table_end;
@@ -65,13 +63,13 @@ static void refill_depot(struct slot_depot *depot)
 		uint32_t index = table_free;
 		if (index) {
 			table_free = slot_table[index].next_free;
+			ck_pr_store_ptr(&slot_table[index].runtime, depot->runtime);
 		} else {
 			if (table_fresh >= table.usable / sizeof(struct slot) && !grow())
 				break;
 			index = table_fresh++;
 			make_fresh(&slot_table[index], depot->runtime);
 		}
-		ck_pr_store_ptr(&slot_table[index].runtime, depot->runtime);
 		slot_table[index].next_free = depot->first;
 		depot->first = index;
 	}
