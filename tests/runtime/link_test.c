@@ -195,11 +195,7 @@ Simulated(link, asked_for_twice_is_one)
 
 	noh_send(c, unlink_from, .who = a);
 	noh_test_settle();
-	noh_send(a, fail, .reason = "once");
-	noh_test_settle();
-
-	noh_check(noh_test_take(inbox, heard));
-	noh_check(!noh_test_take(inbox, heard));
+	noh_check(is_heard_once(a, inbox));
 }
 
 Simulated(link, asked_for_by_both_at_once_is_one)
@@ -210,11 +206,7 @@ Simulated(link, asked_for_by_both_at_once_is_one)
 	noh_send(b, link_to, .who = a);
 	noh_test_settle();
 
-	noh_send(a, fail, .reason = "once");
-	noh_test_settle();
-
-	noh_check(noh_test_take(inbox, heard));
-	noh_check(!noh_test_take(inbox, heard));
+	noh_check(is_heard_once(a, inbox));
 }
 
 Simulated(link, asked_for_while_the_other_ends_tells_once)

@@ -117,6 +117,14 @@ static inline void link_both(noh_actor a, noh_actor b)
 	noh_test_settle();
 }
 
+// Its failure comes to the inbox's member, by one link and no other.
+static inline bool is_heard_once(noh_actor failing, noh_actor inbox)
+{
+	noh_send(failing, fail, .reason = "once");
+	noh_test_settle();
+	return noh_test_take(inbox, heard) && !noh_test_take(inbox, heard);
+}
+
 // How an actor ended that this fiber watches.
 static inline bool has_ended(noh_actor who, int why, const char *reason)
 {
