@@ -21,7 +21,7 @@ void birth_tell(struct worker *worker, struct slot *slot)
 }
 
 // Whose end is asked for by then, as by noh_kill(noh_self()), does not start any more.
-static bool comes_to_life(const struct slot *slot)
+static bool comes_to_life(struct slot *slot)
 {
 	return slot_state(slot) == SLOT_ALIVE && !is_ending_asked(slot);
 }

@@ -131,7 +131,7 @@ static bool is_of_library(const struct noh_actor_type *type)
 	return type->name && (!strncmp(type->name, "noh_", 4) || !strcmp(type->name, "supervisor"));
 }
 
-static bool may_be_killed(const struct noh_runtime *runtime, const struct slot *slot)
+static bool may_be_killed(const struct noh_runtime *runtime, struct slot *slot)
 {
 	const struct noh_simulation *options = &runtime->simulation->options;
 	if (slot_state(slot) != SLOT_ALIVE || is_ending_asked(slot) || is_exempt(runtime, slot) ||
@@ -148,7 +148,7 @@ static void kill_somebody(struct noh_runtime *runtime)
 
 	history_forget_the_dead(history);
 	for (uint32_t i = 0; i < history->born_count; i++) {
-		const struct slot *slot = slot_if_alive(history->born[i]);
+		struct slot *slot = slot_if_alive(history->born[i]);
 		if (may_be_killed(runtime, slot) && !random_below(&simulation->chaos, ++candidates))
 			drawn = history->born[i];
 	}

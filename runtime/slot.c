@@ -117,6 +117,17 @@ void slot_flush(struct slot_cache *cache)
 	spill(cache, 0);
 }
 
+bool slot_is_ending(struct slot *slot)
+{
+	uint32_t word = ck_pr_load_32(&slot->ending);
+	if (word >> ENDING_BITS == slot_generation(slot))
+		return true;
+	// It came when its actor was about to leave. Were it kept, all later tenants would be
+	// looked at for it. (A new wish is not lost: then there is another word by now.)
+	swap_if_32(&slot->ending, word, 0); // pairs with post_ending()
+	return false;
+}
+
 void slot_depot_init(struct slot_depot *depot, struct noh_runtime *runtime)
 {
 	pthread_mutex_init(&depot->lock, NULL);

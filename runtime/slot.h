@@ -209,12 +209,14 @@ static inline struct slot *slot_if_alive(uint64_t handle)
 	return slot;
 }
 
+/* Whoever runs the slot, where `ending` is not 0. False: it was a wish about a former tenant, and
+ * is forgotten. */
+bool slot_is_ending(struct slot *slot);
+
 /* Whoever runs the slot. Somebody wishes that its tenant ends. */
-static inline bool is_ending_asked(const struct slot *slot)
+static inline bool is_ending_asked(struct slot *slot)
 {
-	// Of this tenant, or a former one, or none.
-	return __builtin_expect(!is_32(&slot->ending, 0), 0) &&
-	       slot_generation(slot) == ck_pr_load_32(&slot->ending) >> ENDING_BITS;
+	return __builtin_expect(!is_32(&slot->ending, 0), 0) && slot_is_ending(slot);
 }
 
 static inline enum slot_state slot_state(const struct slot *slot)

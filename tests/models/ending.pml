@@ -5,15 +5,18 @@
  *
  * Modelled: askers set the word, then push an envelope; others push messages. A worker runs the
  * actor in turns: it looks at the word before each envelope, takes one, handles it, and may end the
- * turn after any envelope, though no more have come; then the actor is idle, or is queued again.
+ * turn after any envelope, though no more have come; then the actor is idle, or is queued again. Who
+ * asked a former tenant, and was late, may set the word at any time if it has no later wish; what
+ * he wished is forgotten by whoever finds it.
  *
  * Always, however it is scheduled: once nothing can move any more, what was asked has been done.
  *
- * Not modelled: generations, other tenants (see slot.pml), that kills and shutdowns are several
- * wishes in one word.
+ * Not modelled: how tenants change (see slot.pml), that kills and shutdowns are several wishes in
+ * one word.
  *
  * Faults to plant: WAKE_IGNORED (the envelope that wakes is not a reason to look at the word),
- * PUSHED_FIRST (before the word is set).
+ * PUSHED_FIRST (before the word is set), FORGOTTEN_BY_STORE (whatever the word is by then),
+ * LATE_BY_STORE (he does not look whether there is a later wish by then).
  */
 #ifndef ASKERS
 #define ASKERS 2
@@ -28,7 +31,10 @@ chan mail = [ASKERS + SENDERS] of { mtype };
 bool idle = true;
 byte run_queue;
 
-byte asked; /* the word: wishes that nobody has seen to */
+/* The word. */
+byte asked;     /* wishes that nobody has seen to */
+bool is_former; /* none, but one about a former tenant */
+
 byte done;
 
 inline push(what)
@@ -42,14 +48,43 @@ inline push(what)
 	}
 }
 
+inline ask()
+{
+	atomic {
+		asked++;
+		is_former = false
+	}
+}
+
 proctype asker()
 {
 #ifdef PUSHED_FIRST
 	push(wake);
-	asked++
+	ask()
 #else
-	asked++;
+	ask();
 	push(wake)
+#endif
+}
+
+proctype late_asker()
+{
+#ifdef LATE_BY_STORE
+	if
+	:: !asked ->
+		atomic {
+			asked = 0;
+			is_former = true
+		}
+	:: else
+	fi
+#else
+	atomic {
+		if
+		:: !asked -> is_former = true
+		:: else
+		fi
+	}
 #endif
 }
 
@@ -60,10 +95,22 @@ proctype sender()
 
 inline look()
 {
-	atomic {
-		done = done + asked;
-		asked = 0
-	}
+	if
+	:: is_former ->
+#ifdef FORGOTTEN_BY_STORE
+		atomic {
+			asked = 0;
+			is_former = false
+		}
+#else
+		is_former = false /* if it still is: else a wish has come in between */
+#endif
+	:: else ->
+		atomic {
+			done = done + asked;
+			asked = 0
+		}
+	fi
 }
 
 proctype worker()
@@ -112,6 +159,7 @@ init
 	atomic {
 		run worker();
 		run worker();
+		run late_asker();
 		do
 		:: i < ASKERS -> run asker(); i++
 		:: else -> break

@@ -25,3 +25,20 @@ Test(slot, is_retired_when_its_last_generation_is_over)
 	cr_expect_not(slot_advance(&slot));
 	cr_expect(slot_is_retired(&slot));
 }
+
+Test(slot, is_ending_if_that_is_wished_of_its_tenant)
+{
+	struct slot slot = {.handle = handle_of(7, 3), .ending = 3 << ENDING_BITS | 2};
+
+	cr_expect(is_ending_asked(&slot));
+	cr_expect_eq(slot.ending, 3 << ENDING_BITS | 2);
+}
+
+// Else all later tenants would take longer ways to look at it.
+Test(slot, forgets_what_was_wished_of_a_former_tenant)
+{
+	struct slot slot = {.handle = handle_of(7, 4), .ending = 3 << ENDING_BITS | 2};
+
+	cr_expect_not(is_ending_asked(&slot));
+	cr_expect_eq(slot.ending, 0);
+}
