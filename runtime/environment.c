@@ -2,7 +2,6 @@
 #include "runtime/environment.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,7 +65,7 @@ int environment_apply(struct noh_options *options)
 	uint64_t workers = options->workers, budget = options->budget, trace = trace_on;
 	int err;
 	if ((err = read_number("NOH_WORKERS", 1, WORKER_LIMIT, &workers)) ||
-	    (err = read_number("NOH_BUDGET", 1, INT_MAX / 8, &budget)) ||
+	    (err = read_number("NOH_BUDGET", 1, BUDGET_LIMIT, &budget)) ||
 	    (err = read_number("NOH_TRACE", 0, 1, &trace)) ||
 	    (err = read_number("NOH_SEED", 0, UINT64_MAX, &options->seed)) ||
 	    (err = read_level(&options->log_level)) || (err = read_io()))

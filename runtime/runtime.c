@@ -79,6 +79,23 @@ static void report_overflow(enum overflow_of whose, uint64_t tag, size_t stack_b
 		return;
 }
 
+static bool is_within(const char *option, uint32_t value, uint32_t most)
+{
+	if (value <= most)
+		return true;
+	runtime_log(NULL, NOH_ERROR, "%s = %u: must be at most %u", option, value, most);
+	return false;
+}
+
+// What is out of range is a mistake, most often a negative number.
+static bool are_well(const struct noh_options *options, const struct simulation *simulation)
+{
+	return is_within("noh_run: .workers", options->workers, WORKER_LIMIT) &&
+	       is_within("noh_run: .budget", options->budget, BUDGET_LIMIT) &&
+	       (!simulation ||
+		is_within("noh_simulate: .turn_most", simulation->options.turn_most, BUDGET_LIMIT));
+}
+
 static void take_options(struct noh_runtime *runtime, const struct noh_options *options)
 {
 	runtime->worker_count = options->workers ? options->workers : cpus_usable();
@@ -119,6 +136,8 @@ int runtime_create(const struct noh_options *options, const struct seams *seams,
 	int err = environment_apply(&whole);
 	if (err)
 		return err;
+	if (!are_well(&whole, simulation))
+		return -EINVAL;
 	if (worker_here()) {
 		runtime_log(worker_here()->runtime, NOH_ERROR, "noh_run inside a runtime");
 		return -EDEADLK;

@@ -12,7 +12,11 @@
 #include "runtime/seams.h"
 #include "runtime/stacks.h"
 
-enum { WORKER_LIMIT = 256, IDLE_WORDS = WORKER_LIMIT / 64 };
+enum {
+	WORKER_LIMIT = 256,
+	IDLE_WORDS = WORKER_LIMIT / 64,
+	BUDGET_LIMIT = INT32_MAX / 8, // a few of them can be counted in 32 bits
+};
 
 struct simulation;
 

@@ -15,9 +15,10 @@ typedef void (*noh_log_fn)(void *argument, enum noh_level level, noh_actor who, 
  * NOH_TRACE, NOH_SEED, NOH_IO) wins over what is said here. */
 struct noh_options {
 	size_t size;
-	uint32_t
-		workers; // as many as the process may use processors; 1: all on the caller's thread
-	uint32_t budget; // messages received and sent in one turn: 128
+	// As many as the process may use processors; at most 256. 1: all on the caller's thread.
+	uint32_t workers;
+	// Messages received and sent in one turn: 128; at most 268,435,455.
+	uint32_t budget;
 	const char *name;         // for the log
 	bool signals_off;         // leave SIGINT and SIGTERM alone
 	enum noh_level log_level; // NOH_WARN

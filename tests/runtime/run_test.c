@@ -249,6 +249,35 @@ Test(options, set_the_number_of_workers)
 	cr_expect_geq(noh_run(count_workers, NULL), 1);
 }
 
+static void expect_option_refused(int status, struct captured captured, const char *line)
+{
+	char *text = captured_end(captured);
+
+	cr_expect_eq(status, 1);
+	cr_expect_eq(captured_count(text, line), 1, "%s", text);
+	free(text);
+}
+
+Test(options, out_of_range_are_an_error_at_the_start)
+{
+	struct captured captured = captured_begin();
+	int status = noh_run(count_workers, NULL, .workers = 257);
+	expect_option_refused(status, captured,
+			      "error -: noh_run: .workers = 257: must be at most 256\n");
+
+	captured = captured_begin();
+	status = noh_run(count_workers, NULL, .workers = 1, .budget = INT32_MAX);
+	expect_option_refused(
+		status, captured,
+		"error -: noh_run: .budget = 2147483647: must be at most 268435455\n");
+
+	captured = captured_begin();
+	status = noh_simulate(1, count_workers, NULL, .turn_most = UINT32_MAX);
+	expect_option_refused(
+		status, captured,
+		"error -: noh_simulate: .turn_most = 4294967295: must be at most 268435455\n");
+}
+
 Test(environment, wins_over_the_options)
 {
 	setenv("NOH_WORKERS", "2", 1);
@@ -356,6 +385,7 @@ Test(budget, says_how_many_messages_an_actor_may_handle_in_a_turn)
 {
 	cr_expect_leq(longest_streak(2), 10);
 	cr_expect_gt(longest_streak(NUMBERS), 10);
+	cr_expect_gt(longest_streak(INT32_MAX / 8), 10);
 }
 
 static int log_at_each_level(void *unused)
