@@ -127,8 +127,7 @@ const struct noh_actor_type guardian_actor_type = {
 static void start_deadline(struct worker *worker, int64_t ms)
 {
 	struct noh_runtime *runtime = worker->runtime;
-	runtime->seams->time->set(runtime_now_ns(runtime) + (uint64_t)ms * 1000000,
-				  &noh_alarm_message);
+	runtime->seams->time->set(clock_after_ms(runtime_now_ns(runtime), ms), &noh_alarm_message);
 }
 
 static void shut_down(struct worker *worker)

@@ -213,6 +213,44 @@ Test(end, that_is_late_names_nobody_who_did_stop)
 	free(text);
 }
 
+NOH_MESSAGE(leave);
+
+struct leisurely {
+	uint64_t unused;
+};
+
+static void take_a_while(struct leisurely *self, const struct noh_stopping *msg)
+{
+	(void)self;
+	(void)msg;
+	noh_end_later();
+	noh_after(2, leave);
+}
+
+static void on_leave(struct leisurely *self, const struct leave *msg)
+{
+	(void)self;
+	(void)msg;
+	noh_end(0, NULL);
+}
+
+NOH_ACTOR(leisurely, (noh_stopping, take_a_while), (leave, on_leave));
+
+static int leave_one_that_takes_a_while(void *unused)
+{
+	(void)unused;
+	noh_spawn(leisurely);
+	return 0;
+}
+
+Test(end, may_have_for_ever)
+{
+	cr_expect_eq(noh_run(leave_one_that_takes_a_while, NULL, .workers = 1,
+			     .shutdown_ms = INT64_MAX, .log = keep_line),
+		     0);
+	cr_expect_str_eq(lines, "");
+}
+
 static int leave_none_behind(void *unused)
 {
 	(void)unused;
