@@ -102,6 +102,7 @@ struct noh_machine {
 		.transitions = transitions_,                                                       \
 		.transition_count = sizeof(transitions_) / sizeof(transitions_[0]),                \
 		.at_offset = offsetof(struct type, at)};                                           \
+	NOH_EACH(NOH_HANDLE, (type, type), __VA_ARGS__)                                            \
 	static enum noh_handled type##_receive(void *noh_state, const struct noh_delivery *noh_in) \
 	{                                                                                          \
 		NOH_TRY                                                                            \
@@ -112,7 +113,7 @@ struct noh_machine {
 				noh_machine_receive(&type##_machine, noh_state, noh_in);           \
 			if (noh_how != NOH_NOT_UNDERSTOOD)                                         \
 				return noh_how;                                                    \
-			NOH_EACH(NOH_DISPATCH, type, __VA_ARGS__)                                  \
+			NOH_EACH(NOH_DISPATCH, (type, type), __VA_ARGS__)                          \
 			(void)noh_told;                                                            \
 			(void)noh_asked;                                                           \
 		}                                                                                  \

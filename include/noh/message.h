@@ -179,11 +179,12 @@ static inline uint32_t noh_message_id(const struct noh_message_type *type)
 
 // ---- behind the macros
 
-/* The id if the message has one. All that a program declares have one when it starts: see
- * noh_check_messages. */
+/* The id if the message has one. All that a program declares have one when it starts, or is opened
+ * as a library, so it is read plainly: noh_check_messages writes it before anything can be spawned
+ * that is told apart by it. */
 static inline uint32_t noh_message_known_id(const struct noh_message_type *type)
 {
-	return __atomic_load_n(&type->id, __ATOMIC_RELAXED);
+	return type->id;
 }
 
 /* What each source file leaves of each message it declares. The linker merges descriptions of one

@@ -15,8 +15,8 @@
 #define NOH_RESCAN2(...) NOH_RESCAN1(NOH_RESCAN1(NOH_RESCAN1(NOH_RESCAN1(__VA_ARGS__))))
 #define NOH_RESCAN1(...) __VA_ARGS__
 
-#define NOH_COUNT(...) NOH_COUNT_(__VA_ARGS__, 4, 3, 2, 1)
-#define NOH_COUNT_(a, b, c, d, n, ...) n
+#define NOH_COUNT(...) NOH_COUNT_(__VA_ARGS__, 5, 4, 3, 2, 1)
+#define NOH_COUNT_(a, b, c, d, e, n, ...) n
 #define NOH_CAT(a, b) NOH_CAT_(a, b)
 #define NOH_CAT_(a, b) a##b
 #define NOH_OVER(name, ...) NOH_CAT(name, NOH_COUNT(__VA_ARGS__))(__VA_ARGS__)
@@ -150,6 +150,7 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 
 #define NOH_DEFINE_ACTOR(type, options, ...) NOH_DEFINE_HANDLERS(type, type, options, __VA_ARGS__)
 #define NOH_DEFINE_HANDLERS(name_, type, options, ...)                                  \
+	NOH_EACH(NOH_HANDLE, (name_, type), __VA_ARGS__)                                \
 	static enum noh_handled name_##_receive(void *noh_state,                        \
 						const struct noh_delivery *noh_in)      \
 	{                                                                               \
@@ -157,7 +158,7 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 		{                                                                       \
 			uint32_t noh_told = noh_in->id;                                 \
 			uint32_t noh_asked = noh_in->asked_id;                          \
-			NOH_EACH(NOH_DISPATCH, type, __VA_ARGS__)                       \
+			NOH_EACH(NOH_DISPATCH, (name_, type), __VA_ARGS__)              \
 			(void)noh_told;                                                 \
 			(void)noh_asked;                                                \
 		}                                                                       \
@@ -178,17 +179,34 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 						     .receive = name_##_receive,        \
 						     .run = NULL,                       \
 						     .limits = {NOH_STRIP options}}
-#define NOH_DISPATCH(type, entry) NOH_DISPATCH_X(type, NOH_STRIP entry)
+
+// Each handler has a function of its own, so that a message saves the registers that its handler
+// needs, and not those of the one that needs most.
+#define NOH_HANDLE(names, entry) NOH_HANDLE_X(NOH_STRIP names, NOH_STRIP entry)
+#define NOH_HANDLE_X(...) NOH_OVER(NOH_HANDLE, __VA_ARGS__)
+#define NOH_HANDLE4(name_, actor, message, handler)                                       \
+	static __attribute__((noinline)) enum noh_handled name_##_takes_##message(        \
+		void *noh_state, const struct noh_delivery *noh_in)                       \
+	{                                                                                 \
+		handler((struct actor *)noh_state, (const struct message *)noh_in->body); \
+		return NOH_HANDLED;                                                       \
+	}
+#define NOH_HANDLE5(name_, actor, request, then, handler)                          \
+	static __attribute__((noinline)) enum noh_handled name_##_hears_##request( \
+		void *noh_state, const struct noh_delivery *noh_in)                \
+	{                                                                          \
+		handler((struct actor *)noh_state, noh_in->outcome,                \
+			(const request##_answer *)noh_in->body);                   \
+		return NOH_HANDLED;                                                \
+	}
+#define NOH_DISPATCH(names, entry) NOH_DISPATCH_X(NOH_STRIP names, NOH_STRIP entry)
 #define NOH_DISPATCH_X(...) NOH_OVER(NOH_DISPATCH, __VA_ARGS__)
-#define NOH_DISPATCH3(actor, message, handler)                                                   \
-	if (noh_told == noh_message_known_id(&message##_message))                                \
-		return handler((struct actor *)noh_state, (const struct message *)noh_in->body), \
-		       NOH_HANDLED;
-#define NOH_DISPATCH4(actor, request, then, handler)                       \
-	if (noh_asked == noh_message_id(&request##_message))               \
-		return handler((struct actor *)noh_state, noh_in->outcome, \
-			       (const request##_answer *)noh_in->body),    \
-		       NOH_HANDLED;
+#define NOH_DISPATCH4(name_, actor, message, handler)             \
+	if (noh_told == noh_message_known_id(&message##_message)) \
+		return name_##_takes_##message(noh_state, noh_in);
+#define NOH_DISPATCH5(name_, actor, request, then, handler)  \
+	if (noh_asked == noh_message_id(&request##_message)) \
+		return name_##_hears_##request(noh_state, noh_in);
 #define NOH_ACCEPT(actor, entry) NOH_ACCEPT_X(actor, NOH_STRIP entry)
 #define NOH_ACCEPT_X(...) NOH_OVER(NOH_ACCEPT, __VA_ARGS__)
 #define NOH_ACCEPT3(actor, message, handler) &message##_message,
