@@ -102,6 +102,21 @@ static inline bool swap_if_64(uint64_t *at, uint64_t expected, uint64_t value)
 	((type)__atomic_load_n(at, __ATOMIC_RELAXED) == (type)(value))
 #endif
 
+// Likewise whether a word has none of the bits.
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+#define has_none_64(at, bits)                                                            \
+	({                                                                               \
+		_Static_assert(sizeof(*(at)) == sizeof(uint64_t), "a word of its size"); \
+		bool noh_none;                                                           \
+		__asm__ volatile("testq %2, %1"                                          \
+				 : "=@ccz"(noh_none)                                     \
+				 : "m"(*(at)), "re"((uint64_t)(bits)));                  \
+		noh_none;                                                                \
+	})
+#else
+#define has_none_64(at, bits) (!(__atomic_load_n(at, __ATOMIC_RELAXED) & (bits)))
+#endif
+
 #define is_8(at, value) NOH_IS(at, value, uint8_t, "cmpb")
 #define is_16(at, value) NOH_IS(at, value, uint16_t, "cmpw")
 #define is_32(at, value) NOH_IS(at, value, uint32_t, "cmpl")

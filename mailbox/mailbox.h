@@ -49,7 +49,7 @@ static inline struct envelope *mailbox_stub(struct mailbox_in *in)
 
 static inline void *mailbox_idle(struct envelope *envelope)
 {
-	return (void *)((uintptr_t)envelope | 1);
+	return (void *)((uintptr_t)envelope + 1);
 }
 
 /* Owner only, before anyone can push. Empty and idle. */
@@ -125,16 +125,24 @@ static inline struct envelope *mailbox_take_after(struct mailbox_out *out, struc
 	return next;
 }
 
-/* The same, of what was peeked, where the mailbox has most likely just been woken: then the stub
- * comes before it. (Later it never does, unless one was detached. Told apart by their places in the
- * program, both are well predicted; together they are not.) */
-static inline void mailbox_take_peeked(struct mailbox_in *in, struct mailbox_out *out,
-				       struct envelope *peeked)
+/* Owner only. Whether the stub comes before the next envelope: so it is where the mailbox has been
+ * woken, and later only if one was detached. */
+static inline bool mailbox_is_at_stub(const struct mailbox_in *in, const struct mailbox_out *out)
 {
-	struct envelope *tail = out->tail;
+	return is_ptr(&out->tail, mailbox_stub((struct mailbox_in *)(uintptr_t)in));
+}
+
+/* The same as mailbox_peek() there, at a place that is known. */
+static inline struct envelope *mailbox_peek_at_stub(const struct mailbox_in *in)
+{
+	return (struct envelope *)load_acquire(
+		(void *const *)&in->stub); // pairs with mailbox_push()
+}
+
+/* Takes what was peeked there. */
+static inline void mailbox_take_at_stub(struct mailbox_out *out, struct envelope *peeked)
+{
 	out->tail = peeked;
-	if (__builtin_expect(tail != mailbox_stub(in), 0))
-		envelope_free(tail);
 }
 
 /* Owner only, when mailbox_take() returned NULL after it had returned `taken`. True: the mailbox is

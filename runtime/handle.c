@@ -119,6 +119,15 @@ void handle_done(struct worker *worker, struct slot *slot, struct envelope *enve
 		turn_end_as_asked(worker, slot);
 }
 
+void handle_left(struct worker *worker, struct slot *slot, struct envelope *envelope,
+		 enum noh_handled handled)
+{
+	if (handled != NOH_HANDLED || worker->unusual)
+		handle_done(worker, slot, envelope, handled);
+	else
+		worker->hand = NULL;
+}
+
 // After a handler has returned: mostly there is nothing left to do.
 static inline void done_with(struct worker *worker, struct slot *slot, struct envelope *envelope,
 			     const struct message_info *info, enum noh_handled handled)

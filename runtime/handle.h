@@ -23,8 +23,14 @@ void handle_done(struct worker *worker, struct slot *slot, struct envelope *enve
 /* A handler has failed and has been left: undoes what it was at, and ends the life. */
 void handle_failed(struct worker *worker);
 
+/* A plain message's handler has returned, and has left something for after it, or for the end of
+ * the turn. */
+void handle_left(struct worker *worker, struct slot *slot, struct envelope *envelope,
+		 enum noh_handled handled);
+
 // What it holds, and whom it must answer, is nothing: a plain message is done with when its handler
-// has returned. False: there was more to do, and the slot may be another's now.
+// has returned, and stays in hand until the next one is. False: there is more to do, or was, and
+// the slot may be another's now.
 static inline bool handle_plain(struct worker *worker, struct slot *slot, struct envelope *envelope,
 				uint32_t id)
 {
@@ -35,11 +41,10 @@ static inline bool handle_plain(struct worker *worker, struct slot *slot, struct
 	worker->hand = envelope;
 	worker->statistics.messages++;
 	enum noh_handled handled = slot->type->receive(slot->state, in);
-	if (__builtin_expect(handled != NOH_HANDLED || worker->unusual, 0)) {
-		handle_done(worker, slot, envelope, handled);
+	if (__builtin_expect(handled != NOH_HANDLED || worker->left, 0)) {
+		handle_left(worker, slot, envelope, handled);
 		return false;
 	}
-	worker->hand = NULL;
 	return true;
 }
 
@@ -51,24 +56,26 @@ static inline bool is_usual(const struct slot *slot, const struct envelope *enve
 }
 
 // And of one cache line: its type is its id.
-static inline bool is_small_and_usual(const struct slot *slot, const struct envelope *envelope)
+static inline bool is_small_and_usual(uint64_t tenant, const struct envelope *envelope)
 {
 	return __builtin_expect(envelope->type < 1 << ENVELOPE_CLASS_AT, 1) &&
-	       __builtin_expect(is_for_tenant(slot, envelope), 1);
+	       __builtin_expect(envelope->to == (uint32_t)tenant, 1);
 }
 
 static inline void handle_one(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	bool usual = __builtin_expect(is_usual(slot, envelope), 1);
 	int how = slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED | SLOT_NOTED);
-	if (__builtin_expect(usual, 1) && __builtin_expect(how == SLOT_ALIVE, 1))
-		handle_plain(worker, slot, envelope, post_id(envelope));
-	else if (usual && how == (SLOT_ALIVE | SLOT_FIBER))
+	if (__builtin_expect(usual, 1) && __builtin_expect(how == SLOT_ALIVE, 1)) {
+		if (handle_plain(worker, slot, envelope, post_id(envelope)))
+			worker->hand = NULL;
+	} else if (usual && how == (SLOT_ALIVE | SLOT_FIBER)) {
 		fiber_offer_message(worker, slot, envelope);
-	else if (__builtin_expect(how & SLOT_NOTED, 0))
+	} else if (__builtin_expect(how & SLOT_NOTED, 0)) {
 		handle_noted(worker, slot, envelope);
-	else
+	} else {
 		handle_other(worker, slot, envelope);
+	}
 }
 
 #endif

@@ -101,17 +101,21 @@ static inline bool ring_put_if(struct ring *ring, struct slot *slot, bool woken)
 	return true;
 }
 
-/* Owner only, best after ring_has_next(). */
+/* Owner only. NULL: nobody is next. */
 static inline struct slot *ring_take_next(struct ring *ring)
 {
 	// Who goes on with what was seen, and branches if it was stolen, need not wait for the
 	// exchange to end.
 	struct slot *seen = ring_next(ring);
+	if (!seen)
+		return NULL;
 	struct slot *taken =
 		(struct slot *)exchange(&ring->places[0], NULL); // pairs with ring_steal_next()
 	if (__builtin_expect(taken != seen, 0))
 		return taken;
 	__asm__("" : "+r"(seen)); // or compilers see that both are the same
+	if (!seen)
+		__builtin_unreachable();
 	return seen;
 }
 

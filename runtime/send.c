@@ -153,14 +153,14 @@ static __attribute__((noinline)) int send_anyhow(noh_actor to, const struct noh_
 // The usual message: a few words, from an actor to one that is there, in an envelope that has them
 // already. It calls nothing but in last place, and its callers write the words at once, so that
 // they have no registers to save: that is most of what calls of this size cost.
-static inline __attribute__((always_inline)) int
-send_words(noh_actor to, const struct noh_message_type *type, struct envelope *envelope)
+static inline __attribute__((always_inline)) int send_words(struct worker *worker, noh_actor to,
+							    const struct noh_message_type *type,
+							    struct envelope *envelope)
 {
 	envelope->to = (uint32_t)to.id;
 
 	// Pairs with noh_message_intern().
 	uint32_t id = __atomic_load_n(&type->words_id, __ATOMIC_ACQUIRE);
-	struct worker *worker = this_sender;
 	if (__builtin_expect(!worker || !id, 0))
 		return send_anyhow(to, type, envelope);
 	// The index may be forged; then no slot, even if it is one, has this handle.
@@ -193,8 +193,9 @@ send_words(noh_actor to, const struct noh_message_type *type, struct envelope *e
 	return 0;
 }
 
-static inline __attribute__((always_inline)) int
-send_two_words(noh_actor to, const struct noh_message_type *type, uint64_t first, uint64_t second)
+static inline __attribute__((always_inline)) int send_two_words(struct worker *worker, noh_actor to,
+								const struct noh_message_type *type,
+								uint64_t first, uint64_t second)
 {
 	struct envelope *envelope = (struct envelope *)pool_take_at_hand(POOL_64);
 	if (__builtin_expect(!envelope, 0))
@@ -203,12 +204,12 @@ send_two_words(noh_actor to, const struct noh_message_type *type, uint64_t first
 	uint64_t *body = (uint64_t *)(void *)envelope->body;
 	ck_pr_store_64(&body[0], first);
 	ck_pr_store_64(&body[1], second);
-	return send_words(to, type, envelope);
+	return send_words(worker, to, type, envelope);
 }
 
 static inline __attribute__((always_inline)) int
-send_four_words(noh_actor to, const struct noh_message_type *type, uint64_t first, uint64_t second,
-		uint64_t third, uint64_t fourth)
+send_four_words(struct worker *worker, noh_actor to, const struct noh_message_type *type,
+		uint64_t first, uint64_t second, uint64_t third, uint64_t fourth)
 {
 	struct envelope *envelope = (struct envelope *)pool_take_at_hand(POOL_64);
 	if (__builtin_expect(!envelope, 0))
@@ -219,31 +220,22 @@ send_four_words(noh_actor to, const struct noh_message_type *type, uint64_t firs
 	ck_pr_store_64(&body[1], second);
 	ck_pr_store_64(&body[2], third);
 	ck_pr_store_64(&body[3], fourth);
-	return send_words(to, type, envelope);
+	return send_words(worker, to, type, envelope);
 }
 
 int noh_send_two_words(noh_actor to, const struct noh_message_type *type, uint64_t first,
 		       uint64_t second)
 {
-	return send_two_words(to, type, first, second);
+	return send_two_words(this_sender, to, type, first, second);
 }
 
 int noh_send_four_words(noh_actor to, const struct noh_message_type *type, uint64_t first,
 			uint64_t second, uint64_t third, uint64_t fourth)
 {
-	return send_four_words(to, type, first, second, third, fourth);
+	return send_four_words(this_sender, to, type, first, second, third, fourth);
 }
 
-// The sender of the message in hand, without a call: see send_words(). NOH_NOBODY also where it is
-// not as simple as that.
-static inline noh_actor sender_at_hand(void)
-{
-	struct worker *worker = this_sender;
-	if (__builtin_expect(!worker || !worker->hand, 0))
-		return NOH_NOBODY;
-	return (noh_actor){worker->hand->sender};
-}
-
+// Also where it is not as simple as that.
 static __attribute__((noinline)) int send_back_anyhow(const struct noh_message_type *type,
 						      uint64_t first, uint64_t second,
 						      uint64_t third, uint64_t fourth)
@@ -253,19 +245,20 @@ static __attribute__((noinline)) int send_back_anyhow(const struct noh_message_t
 
 int noh_send_back_two_words(const struct noh_message_type *type, uint64_t first, uint64_t second)
 {
-	noh_actor to = sender_at_hand();
-	if (__builtin_expect(!to.id, 0))
+	struct worker *worker = this_sender;
+	if (__builtin_expect(!worker || !worker->hand, 0))
 		return send_back_anyhow(type, first, second, 0, 0);
-	return send_two_words(to, type, first, second);
+	return send_two_words(worker, (noh_actor){worker->hand->sender}, type, first, second);
 }
 
 int noh_send_back_four_words(const struct noh_message_type *type, uint64_t first, uint64_t second,
 			     uint64_t third, uint64_t fourth)
 {
-	noh_actor to = sender_at_hand();
-	if (__builtin_expect(!to.id, 0))
+	struct worker *worker = this_sender;
+	if (__builtin_expect(!worker || !worker->hand, 0))
 		return send_back_anyhow(type, first, second, third, fourth);
-	return send_four_words(to, type, first, second, third, fourth);
+	return send_four_words(worker, (noh_actor){worker->hand->sender}, type, first, second,
+			       third, fourth);
 }
 
 int noh_send_type(noh_actor to, const struct noh_message_type *type, const void *body)

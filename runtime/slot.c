@@ -50,6 +50,7 @@ static void make_fresh(struct slot *slot, struct noh_runtime *runtime)
 {
 	mailbox_init(&slot->in, &slot->out);
 	slot->home = ANY_WORKER;
+	slot->flags = SLOT_FREE;
 	ck_pr_store_ptr(&slot->runtime, runtime);
 	store_release_64(&slot->handle, handle_of(slot_index(slot), 1)); // last: it can be forged
 }

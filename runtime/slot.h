@@ -28,8 +28,8 @@ enum {
 
 // What lives in a slot. Written by its owner, read by its owner.
 enum slot_state {
-	SLOT_FREE, // nobody: what arrives is a dead letter, or a spawn
-	SLOT_ALIVE,
+	SLOT_ALIVE,  // 0, so that a test of bits tells a plain actor
+	SLOT_FREE,   // nobody: what arrives is a dead letter, or a spawn
 	SLOT_ENDING, // waits for its children to end
 	SLOT_LIMBO,  // keeps its place: the parent will restart it or let it go
 };
@@ -92,7 +92,7 @@ struct slot {
 		struct {
 			uint16_t flags;        // enum slot_state, and the SLOT_ flags
 			uint8_t throttle_step; // how often in a row it was throttled
-			bool has_saved;        // envelopes in `saved`
+			uint8_t has_saved;     // 1: envelopes in `saved`
 			uint32_t ending; // generation * 4 + ENDING_ bits; acts between messages
 		};
 		uint64_t condition; // all of these at one look

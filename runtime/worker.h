@@ -46,7 +46,14 @@ struct worker {
 	int32_t turn_until; // that is used up when `credit` is down to this: turn_budget_end()
 	uint64_t turn_until_of; // the number of the turn for which that was found out
 	uint64_t longer_turn;   // the number of the last turn whose budget was raised
-	bool unusual; // what a returning handler leaves to be done: the next five, or scratch
+	union {
+		struct {
+			bool unusual; // what a returning handler leaves to be done: the next five,
+				      // or scratch
+			bool has_turn_ends; // and what its turn does
+		};
+		uint16_t left; // both: a plain actor's handler leaves nothing
+	};
 	struct envelope *taken; // out of the mailbox, while the life ends that it came too late for
 	bool hand_detached;     // the message in hand came from the saved list: freed after it
 	bool postponed;         // noh_postpone() was called: the message in hand is kept
@@ -156,14 +163,12 @@ void put_next_last(struct worker *worker);
 /* The worker's own thread. The next slot, or else the pinned one. NULL: nobody. */
 static inline struct slot *take_next(struct worker *worker)
 {
-	if (ring_has_next(&worker->ring))
-		return ring_take_next(&worker->ring);
-	if (__builtin_expect(worker->home_next != NULL, 0)) {
-		struct slot *pinned = worker->home_next;
+	struct slot *slot = ring_take_next(&worker->ring);
+	if (!slot && __builtin_expect(worker->home_next != NULL, 0)) {
+		slot = worker->home_next;
 		worker->home_next = NULL;
-		return pinned;
 	}
-	return NULL;
+	return slot;
 }
 
 /* The worker's own thread. Who runs next, as far as is known without a look at the other queues:
