@@ -181,10 +181,17 @@ static inline struct slot *take_soon(struct worker *worker)
 
 /* The worker's own thread. NULL: nothing to do anywhere that this worker may take now. */
 struct slot *find_work(struct worker *worker);
-/* Waits until there may be work, polling the reactor. */
-void park(struct worker *worker);
+/* The worker's own thread. What others may take, if this worker parks or runs something. */
+bool is_work_to_share(struct worker *worker);
+/* The worker's own thread, with a search credit: gives it back. True if nobody else has one. */
+bool stop_searching(struct worker *worker);
 /* Makes everybody look, to leave. */
 void wake_everybody(struct noh_runtime *runtime);
+
+// ---- park.c
+
+/* The worker's own thread. Waits until there may be work, polling the reactor. */
+void park(struct worker *worker);
 
 // ---- turn.c
 
