@@ -243,7 +243,7 @@ static struct slot *take_home(struct worker *worker)
 {
 	// By turns, since fibers that keep each other busy would keep those out that are woken from
 	// elsewhere.
-	struct slot *slot = worker->tick % 4 ? NULL : shared_queue_take(&worker->home);
+	struct slot *slot = worker->tick / 4 % 2 ? NULL : shared_queue_take(&worker->home);
 	put_pinned_last(worker);
 	if (!slot)
 		slot = slot_list_take(&worker->home_local);
@@ -271,18 +271,31 @@ static bool is_home_waiting(struct worker *worker)
 	return worker->home_local.first || shared_queue_count(&worker->home);
 }
 
+// Who comes before the ring: others by turns, and every fourth time nobody, so that none of those
+// who are many and busy keep any others waiting for ever.
+static struct slot *take_others(struct worker *worker)
+{
+	struct slot *slot;
+	switch (++worker->tick % 4) {
+	case 0: // what others left
+		slot = take_injected(worker);
+		return slot ? slot : take_home(worker);
+	case 1: // what was held back
+		return throttle_take(worker);
+	case 2:
+		slot = take_home(worker);
+		return slot ? slot : take_injected(worker);
+	default:
+		return NULL;
+	}
+}
+
 static struct slot *take_own(struct worker *worker)
 {
 	struct slot *slot;
 
-	// Now and then what others left, or what was held back, comes first, so that busy actors
-	// cannot keep it waiting for ever.
 	worker->ring_runs = 0;
-	if (++worker->tick % 2 == 0 && (slot = take_injected(worker)))
-		return slot;
-	if (worker->tick % 2 == 1 && (slot = throttle_take(worker)))
-		return slot;
-	if (worker->tick % 2 == 0 && (slot = take_home(worker)))
+	if ((slot = take_others(worker)))
 		return slot;
 
 	// Mostly nobody is next, or it is the others' time.

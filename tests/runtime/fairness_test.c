@@ -1,5 +1,6 @@
 /* Who runs while others are busy: nobody is kept waiting for ever, whatever those do. */
 #include <pthread.h>
+#include <sched.h>
 
 #include <criterion/criterion.h>
 #include <noh/noh.h>
@@ -64,6 +65,105 @@ static int wait_among_players(void *unused)
 Test(fairness, a_fiber_woken_from_outside_runs_among_busy_ones)
 {
 	cr_expect_eq(noh_run(wait_among_players, NULL, .workers = 1), 0);
+}
+
+// ---- more busy actors than the ring holds
+
+NOH_MESSAGE(work);
+
+enum { BUSY = 1000, WORKED = 500 * BUSY }; // some four turns each
+
+static uint64_t worked; // written by the only worker there is
+
+struct busy {
+	int unused;
+};
+
+static void on_work(struct busy *self, const struct work *msg)
+{
+	(void)self;
+	(void)msg;
+	__atomic_store_n(&worked, worked + 1, __ATOMIC_RELAXED);
+	noh_send(noh_self(), work);
+}
+
+NOH_ACTOR(busy, (work, on_work));
+
+static void *send_go_when_all_are_at_it(void *root)
+{
+	while (__atomic_load_n(&worked, __ATOMIC_RELAXED) < WORKED)
+		sched_yield();
+	return send_go(root);
+}
+
+static int wait_among_busy_ones(void *unused)
+{
+	noh_actor self = noh_self();
+	pthread_t thread;
+
+	(void)unused;
+	for (int i = 0; i < BUSY; i++)
+		noh_send(noh_spawn(busy), work);
+	pthread_create(&thread, NULL, send_go_when_all_are_at_it, &self);
+	noh_receive(-1, go);
+	pthread_join(thread, NULL);
+	return 0;
+}
+
+Test(fairness, a_fiber_woken_from_outside_runs_among_more_than_the_ring_holds)
+{
+	cr_expect_eq(noh_run(wait_among_busy_ones, NULL, .workers = 1), 0);
+}
+
+// ---- senders that are held back, and a fiber that always runs
+
+enum { PRODUCERS = 100, AT_A_TIME = 50, PRODUCED = 200000 };
+
+// On the only worker there is.
+static uint64_t produced, consumed;
+
+struct consumer {
+	int unused;
+};
+
+static void on_product(struct consumer *self, const struct number *msg)
+{
+	(void)self;
+	(void)msg;
+	consumed++;
+}
+
+NOH_ACTOR(consumer, (number, on_product));
+
+struct producer {
+	noh_actor to;
+};
+
+static void on_produce(struct producer *self, const struct work *msg)
+{
+	(void)msg;
+	for (int i = 0; i < AT_A_TIME; i++, produced++)
+		noh_send(self->to, number);
+	noh_send(noh_self(), work);
+}
+
+NOH_ACTOR(producer, (work, on_produce));
+
+static int look_while_others_produce(void *unused)
+{
+	noh_actor consumer = noh_spawn(consumer);
+
+	(void)unused;
+	for (int i = 0; i < PRODUCERS; i++)
+		noh_send(noh_spawn(producer, .to = consumer), work);
+	while (produced < PRODUCED)
+		noh_receive(0, go);
+	return consumed > PRODUCED / 2 ? 0 : 3;
+}
+
+Test(fairness, who_falls_behind_has_turns_among_senders_and_a_fiber_that_looks)
+{
+	cr_expect_eq(noh_run(look_while_others_produce, NULL, .workers = 1), 0);
 }
 
 // ---- many pairs that talk
