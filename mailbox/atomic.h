@@ -102,6 +102,21 @@ static inline bool swap_if_64(uint64_t *at, uint64_t expected, uint64_t value)
 	((type)__atomic_load_n(at, __ATOMIC_RELAXED) == (type)(value))
 #endif
 
+// A relaxed load and store, in macros for the same reason.
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+#define get_64(at)                                                                      \
+	({                                                                              \
+		uint64_t noh_got;                                                       \
+		_Static_assert(sizeof(*(at)) == sizeof(noh_got), "a word of its size"); \
+		__asm__ volatile("movq %1, %0" : "=r"(noh_got) : "m"(*(at)));           \
+		noh_got;                                                                \
+	})
+#define set_ptr(at, value) __asm__ volatile("movq %1, %0" : "=m"(*(at)) : "r"((void *)(value)))
+#else
+#define get_64(at) __atomic_load_n(at, __ATOMIC_RELAXED)
+#define set_ptr(at, value) __atomic_store_n(at, value, __ATOMIC_RELAXED)
+#endif
+
 // Likewise whether a word has none of the bits.
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
 #define has_none_64(at, bits)                                                            \

@@ -108,7 +108,7 @@ void bound_drop(struct slot *slot, struct envelope *envelope, const char *why)
 		post_answer_error(envelope->sender, envelope->ask, -EAGAIN, why);
 		post_answered(envelope);
 	}
-	dead_letter((struct noh_runtime *)ck_pr_load_ptr(&slot->runtime), envelope,
+	dead_letter(slot_runtime(slot), envelope,
 		    handle_of(slot_index(slot), envelope_generation(envelope)), why);
 	envelope_free(envelope);
 }

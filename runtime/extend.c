@@ -117,8 +117,7 @@ void noh_detach(noh_actor who, struct noh_attached *attached)
 struct noh_runtime *noh_runtime_of(noh_actor who)
 {
 	struct slot *slot = slot_if_alive(who.id);
-	struct noh_runtime *runtime =
-		slot ? (struct noh_runtime *)ck_pr_load_ptr(&slot->runtime) : NULL;
+	struct noh_runtime *runtime = slot ? slot_runtime(slot) : NULL;
 	// It may have got a new tenant, of another runtime, in between.
 	ck_pr_fence_load();
 	return slot_if_alive(who.id) ? runtime : NULL;

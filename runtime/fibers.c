@@ -251,7 +251,8 @@ void fiber_stop_asked(struct worker *worker, struct slot *slot)
 
 bool fiber_admits(struct fiber *fiber, struct envelope *envelope)
 {
-	if (envelope->type & POST_MARKS && !marks_take(fiber->slot->runtime, fiber->slot, envelope))
+	if (envelope->type & POST_MARKS &&
+	    !marks_take(slot_runtime(fiber->slot), fiber->slot, envelope))
 		return false;
 	if (envelope->type & POST_TIMED)
 		return !request_is_late(worker_here(), envelope);

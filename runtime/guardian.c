@@ -71,7 +71,7 @@ void guardian_root_ends(struct noh_runtime *runtime)
 static const struct noh_actor_type *tenant(const struct noh_runtime *runtime, uint32_t index)
 {
 	const struct slot *slot = &slot_table[index];
-	if (ck_pr_load_ptr(&slot->runtime) != (const void *)runtime)
+	if (slot_runtime(slot) != runtime)
 		return NULL;
 	const struct noh_actor_type *type =
 		(const struct noh_actor_type *)ck_pr_load_ptr(&slot->type);

@@ -52,7 +52,7 @@ noh_actor noh_test_inbox(void)
 	struct inbox *inbox = must_allocate_zeroed(sizeof(*inbox));
 
 	slot->kind = SLOT_INBOX;
-	slot->runtime = worker->runtime;
+	slot_set_runtime(slot, worker->runtime);
 	slot->state = inbox;
 	inbox->slot = slot;
 	inbox->owned.release = close_inbox;

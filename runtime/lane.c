@@ -279,7 +279,7 @@ void lane_end(struct slot *slot, struct lane *lane)
 		envelope = take_oldest(&lane->ring);
 		pthread_mutex_unlock(&lane->lock);
 		if (envelope) {
-			dead_letter(slot->runtime, envelope,
+			dead_letter(slot_runtime(slot), envelope,
 				    handle_of(slot_index(slot), envelope_generation(envelope)),
 				    "ended before it was handled");
 			envelope_free(envelope);

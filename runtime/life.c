@@ -91,7 +91,7 @@ void slot_free_elsewhere(struct slot *slot)
 	if (slot_is_retired(slot))
 		return; // its generations are used up: retired
 
-	struct noh_runtime *runtime = (struct noh_runtime *)ck_pr_load_ptr(&slot->runtime);
+	struct noh_runtime *runtime = slot_runtime(slot);
 	struct slot_cache cache = {.depot = &runtime->slots};
 	slot_give(&cache, slot);
 	slot_flush(&cache);

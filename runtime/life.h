@@ -11,7 +11,7 @@ void slot_free_elsewhere(struct slot *slot);
 static inline void slot_free(struct worker *worker, uint64_t handle)
 {
 	struct slot *slot = &slot_table[handle_index(handle)];
-	if (is_ptr(&slot->runtime, worker->runtime) && !slot_is_retired(slot))
+	if (slot_runtime(slot) == worker->runtime && !slot_is_retired(slot))
 		slot_give(&worker->slots, slot);
 	else
 		slot_free_elsewhere(slot);

@@ -48,7 +48,7 @@ int noh_send_expiring_type(noh_actor to, int64_t within_ms, const struct noh_mes
 		return noh_send_type(to, type, body);
 
 	// A thread that asks is in no runtime.
-	struct noh_runtime *runtime = (struct noh_runtime *)ck_pr_load_ptr(&slot->runtime);
+	struct noh_runtime *runtime = slot_runtime(slot);
 	uint64_t now_ns = runtime ? runtime_now_ns(runtime) : clock_now_ns(&clock_monotonic);
 	return send_marked(to, type, body, POST_EXPIRES,
 			   clock_after_ms(now_ns, within_ms > 0 ? within_ms : 0));

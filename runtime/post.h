@@ -168,7 +168,7 @@ static inline bool is_answered(const struct worker *worker, const struct slot *s
  * messages, received and sent, so that a producer cannot outrun its consumer. */
 static inline void count_send(struct worker *worker, struct slot *slot)
 {
-	worker->credit--;
+	worker->granted--;
 	if (__builtin_expect(ck_pr_load_8(&slot->overloaded), 0) && slot != worker->running &&
 	    !is_answered(worker, slot)) {
 		worker->throttle = true;
@@ -186,8 +186,8 @@ static inline bool is_from_user(const struct envelope *envelope)
 /* The same for an actor that is pinned to this worker. */
 static inline bool pinned_runs_next(struct worker *worker, struct slot *slot)
 {
-	if (ck_pr_load_ptr(&slot->runtime) != worker->runs_at_once ||
-	    slot->home != (int16_t)worker->index || worker->home_next)
+	if (slot_runtime(slot) != worker->runs_at_once || slot->home != (int16_t)worker->index ||
+	    worker->home_next)
 		return false;
 	worker->home_next = slot;
 	return true;

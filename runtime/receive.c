@@ -86,7 +86,7 @@ static struct envelope *look_behind(struct fiber *fiber, struct envelope *after)
 	while ((before = saved_find(fiber->slot, after, fiber->is_wanted, fiber->argument))) {
 		after = before == fiber->slot->saved ? NULL : before;
 		struct envelope *envelope = saved_take_after(fiber->slot, before);
-		worker_here()->credit--;
+		worker_here()->granted--;
 		if (fiber_admits(fiber, envelope))
 			return envelope;
 		envelope_release(envelope);
@@ -118,7 +118,7 @@ static struct envelope *take_plain(struct worker *worker, struct slot *slot)
 	struct envelope *next = (struct envelope *)load_acquire(
 		(void *const *)&slot->out.tail->next); // pairs with mailbox_push()
 
-	if (!next || next->type >= POST_MARKED || worker->credit <= worker->until ||
+	if (!next || next->type >= POST_MARKED || worker->granted < 0 ||
 	    next->to != (uint32_t)worker->self || ck_pr_load_32(&slot->ending))
 		return NULL;
 	if (__builtin_expect(slot->flags & (SLOT_STAMPED | SLOT_NOTED), 0)) {
@@ -127,7 +127,7 @@ static struct envelope *take_plain(struct worker *worker, struct slot *slot)
 		if (worker->runtime->simulation)
 			simulation_note(worker, slot, next);
 	}
-	worker->credit--;
+	worker->granted--;
 	worker->statistics.messages++;
 	return mailbox_take(&slot->in, &slot->out);
 }
@@ -183,7 +183,7 @@ static struct fiber *receive_begins(const char *call)
 	if (fiber->lent || fiber->scratch.used || (fiber->hand && fiber->hand->ask))
 		fiber_give_back_lent(fiber);
 	fiber->hand = worker->hand = NULL;
-	if (__builtin_expect(worker->credit <= worker->until, 0) && fiber->slot->saved)
+	if (__builtin_expect(worker->granted < 0, 0) && fiber->slot->saved)
 		fiber_let_others_run(fiber); // what is saved may be much
 	fiber->looking = NULL;
 	return fiber;
@@ -276,7 +276,7 @@ static struct envelope *examine(struct fiber *fiber, struct envelope **after,
 		fiber->examined = NULL;
 		if (wanted) {
 			*after = before == fiber->slot->saved ? NULL : before;
-			worker_here()->credit--;
+			worker_here()->granted--;
 			return saved_take_after(fiber->slot, before);
 		}
 		before = before->next;

@@ -112,7 +112,7 @@ static void put_pinned_last(struct worker *worker)
 
 void put_next_last(struct worker *worker)
 {
-	struct slot *slot = ring_has_next(&worker->ring) ? ring_take_next(&worker->ring) : NULL;
+	struct slot *slot = ring_take_next(&worker->ring);
 	if (slot)
 		push_ring(worker, slot);
 	put_pinned_last(worker);
@@ -120,7 +120,7 @@ void put_next_last(struct worker *worker)
 
 static void schedule_pinned(struct worker *worker, struct slot *slot)
 {
-	struct noh_runtime *runtime = slot->runtime;
+	struct noh_runtime *runtime = slot_runtime(slot);
 	struct worker *home = runtime->workers[slot->home];
 	if (worker == home) {
 		if (worker->home_next)
@@ -137,7 +137,7 @@ void schedule(struct slot *slot)
 {
 	struct worker *worker = this_worker;
 	// Who sends to an actor that is gone may read this while the next one moves in.
-	struct noh_runtime *runtime = (struct noh_runtime *)ck_pr_load_ptr(&slot->runtime);
+	struct noh_runtime *runtime = slot_runtime(slot);
 
 	if (__builtin_expect(slot->kind != SLOT_ACTOR, 0)) {
 		if (slot->kind == SLOT_THREAD)

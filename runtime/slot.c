@@ -51,7 +51,7 @@ static void make_fresh(struct slot *slot, struct noh_runtime *runtime)
 	mailbox_init(&slot->in, &slot->out);
 	slot->home = ANY_WORKER;
 	slot->flags = SLOT_FREE;
-	ck_pr_store_ptr(&slot->runtime, runtime);
+	slot_set_runtime(slot, runtime);
 	store_release_64(&slot->handle, handle_of(slot_index(slot), 1)); // last: it can be forged
 }
 
@@ -64,7 +64,7 @@ static void refill_depot(struct slot_depot *depot)
 		uint32_t index = table_free;
 		if (index) {
 			table_free = slot_table[index].next_free;
-			ck_pr_store_ptr(&slot_table[index].runtime, depot->runtime);
+			slot_set_runtime(&slot_table[index], depot->runtime);
 		} else {
 			if (table_fresh >= table.usable / sizeof(struct slot) && !grow())
 				break;
@@ -139,7 +139,7 @@ void slot_depot_init(struct slot_depot *depot, struct noh_runtime *runtime)
 // With the table's lock held.
 static void give_to_process(struct slot *slot)
 {
-	ck_pr_store_ptr(&slot->runtime, NULL);
+	slot_set_runtime(slot, NULL);
 	slot->next_free = table_free;
 	table_free = slot_index(slot);
 }
@@ -149,12 +149,12 @@ static void find_all_of(const struct noh_runtime *runtime)
 {
 	for (uint32_t index = table_fresh; index-- > 1;) {
 		struct slot *slot = &slot_table[index];
-		if (ck_pr_load_ptr(&slot->runtime) != runtime)
+		if (slot_runtime(slot) != runtime)
 			continue;
 		if (!slot_is_retired(slot))
 			give_to_process(slot);
 		else
-			ck_pr_store_ptr(&slot->runtime, NULL);
+			slot_set_runtime(slot, NULL);
 	}
 }
 

@@ -62,12 +62,12 @@ struct slot {
 		};
 		uint16_t marks; // both: a sender that finds any goes the longer way
 	};
-	int16_t home; // the worker that alone may run it, or ANY_WORKER: slot_is_shared_in()
+	int16_t home; // the worker that alone may run it, or ANY_WORKER: slot_set_home()
 	union {
 		uint32_t place;     // among its parent's children; the parent's
 		uint32_t next_free; // in a list of free slots, by slot index
 	};
-	struct noh_runtime *runtime;
+	uintptr_t whose;           // its runtime's address, and 1 if `home` alone may run it
 	struct bound *bound;       // of this and former tenants, if one was bounded
 	uint32_t throttled_by;     // the overloaded receiver, by slot index; while it is throttled
 	uint32_t resume_us;        // when it may run all the same; microseconds, wrapping. A plain
@@ -106,13 +106,28 @@ _Static_assert(sizeof(struct slot) == 1 << SLOT_BYTE_BITS, "handles are made by 
  * about to begin there. Whether each worker of this runtime may run it. */
 static inline bool slot_is_shared_in(const struct slot *slot, struct noh_runtime *runtime)
 {
-	return is_ptr(&slot->runtime, runtime) && is_16(&slot->home, (uint16_t)ANY_WORKER);
+	return is_64(&slot->whose, (uintptr_t)runtime);
 }
 
-/* The owner. */
+/* Any thread. */
+static inline struct noh_runtime *slot_runtime(const struct slot *slot)
+{
+	uintptr_t whose = __atomic_load_n(&slot->whose, __ATOMIC_RELAXED);
+	return (struct noh_runtime *)(whose & ~(uintptr_t)1);
+}
+
+/* The owner. Each of its workers may run the slot, unless it has a home. */
+static inline void slot_set_runtime(struct slot *slot, const struct noh_runtime *runtime)
+{
+	__atomic_store_n(&slot->whose, (uintptr_t)runtime, __ATOMIC_RELAXED);
+}
+
+/* The owner, once the runtime is set. */
 static inline void slot_set_home(struct slot *slot, int16_t home)
 {
+	uintptr_t whose = slot->whose & ~(uintptr_t)1;
 	__atomic_store_n(&slot->home, home, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->whose, whose | (home != ANY_WORKER), __ATOMIC_RELAXED);
 }
 
 enum {
@@ -165,7 +180,7 @@ static inline uint64_t handle_of(uint32_t index, uint32_t generation)
  * once, but for the owner. */
 static inline uint64_t slot_handle(const struct slot *slot)
 {
-	return __atomic_load_n(&slot->handle, __ATOMIC_RELAXED);
+	return get_64(&slot->handle);
 }
 
 static inline uint32_t slot_generation(const struct slot *slot)

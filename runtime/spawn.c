@@ -60,7 +60,7 @@ static inline __attribute__((always_inline)) void move_in(struct slot *slot,
 							  const struct noh_actor_type *type,
 							  uint64_t parent)
 {
-	ck_pr_store_ptr(&slot->runtime, runtime);
+	slot_set_runtime(slot, runtime);
 	ck_pr_store_ptr(&slot->type, (void *)type);
 	ck_pr_store_64(&slot->parent, parent);
 	slot->supervised = slot->named = false;
@@ -120,7 +120,7 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 
 	if (worker) {
 		worker->statistics.spawned++;
-		worker->credit--;
+		worker->granted--;
 	}
 	if (trace_on)
 		trace_spawn(worker ? worker->self : 0, handle, type,
@@ -145,7 +145,7 @@ static noh_actor spawn_plainly(struct worker *worker, const struct noh_actor_typ
 	void *copy = state_copy_plainly(type, state);
 	family_add(worker->running, handle);
 	worker->statistics.spawned++;
-	worker->credit--;
+	worker->granted--;
 	if (__builtin_expect(mailbox_claim(&slot->in), 1)) {
 		slot->state = copy;
 		slot->saved = &not_begun;

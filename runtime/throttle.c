@@ -16,7 +16,7 @@ enum {
 // thousands a turn would outrun it, however often their sender is held back.
 static uint32_t extra_us(struct worker *worker, uint64_t *now_ns)
 {
-	int32_t over_budget = turn_budget_end(worker) - worker->credit;
+	int32_t over_budget = turn_budget_end(worker) - credit_left(worker);
 	if (over_budget <= 0)
 		return 0;
 	*now_ns = runtime_now_ns(worker->runtime); // the last look is long ago
@@ -39,7 +39,7 @@ static struct worker *where_to_follow(const struct worker *worker, const struct 
 	if (slot->home != ANY_WORKER || slot->throttle_step < STEPS)
 		return NULL;
 	if (!mark || mark == throttle_mark(worker) || mark > runtime->worker_count ||
-	    mark == THROTTLE_ANYWHERE || ck_pr_load_ptr(&receiver->runtime) != runtime)
+	    mark == THROTTLE_ANYWHERE || slot_runtime(receiver) != runtime)
 		return NULL;
 	struct worker *there = runtime->workers[mark - 1];
 	return worker->messages_are_short && ck_pr_load_8(&there->messages_are_short) ? there

@@ -31,7 +31,7 @@ enum {
 void set_budget(struct worker *worker, int32_t budget)
 {
 	worker->budget = budget;
-	worker->grant = budget < worker->quantum ? budget : worker->quantum;
+	worker->grant = (budget < worker->quantum ? budget : worker->quantum) - 1;
 }
 
 // What is known of time is learned anew.
@@ -40,7 +40,7 @@ static void look(struct worker *worker)
 	uint64_t now_ns = runtime_now_ns(worker->runtime);
 	uint64_t passed = now_ns - worker->now_ns;
 	uint64_t turns = worker->statistics.turns - worker->turns_before;
-	uint64_t used = (uint64_t)(worker->credit_before - worker->credit);
+	uint64_t used = (uint64_t)(worker->credit_before - credit_left(worker));
 
 	// Slow messages shorten the quantum at once; fast ones lengthen it step by step.
 	uint64_t quantum = passed ? used * LOOK_EVERY_NS / passed : QUANTUM_MOST;
@@ -75,7 +75,7 @@ static void look(struct worker *worker)
 	ck_pr_store_64(&worker->turn_ns, worker->recent_ns * 8 / (worker->recent_turns | 1));
 	ck_pr_store_64(&worker->now_ns, now_ns);
 	worker->turns_before = worker->statistics.turns;
-	worker->credit_before = worker->credit;
+	worker->credit_before = credit_left(worker);
 	if (worker->wakes_blindly && (ring_count(&worker->ring) || worker->newborns.any))
 		maybe_wake_one(worker);
 }
@@ -91,15 +91,17 @@ void look_at_clock(struct worker *worker)
 // until the turn is over.
 static bool grant_more(struct worker *worker, const struct slot *slot)
 {
-	if (worker->until == TURN_ENDS)
+	if (worker->ends_turn == worker->statistics.turns)
 		return false;
-	if (worker->credit <= turn_budget_end(worker)) {
+	if (credit_left(worker) <= turn_budget_end(worker)) {
 		if (!ck_pr_load_8(&slot->overloaded) ||
 		    worker->longer_turn == worker->statistics.turns)
 			return false;
 		worker->longer_turn = worker->statistics.turns;
 		worker->turn_until -= (LONGER - 1) * worker->budget;
 	}
+	worker->credit += worker->granted;
+	worker->granted = 0;
 	if (worker->credit <= 0) {
 		// It began since the last look, or was there at that look already.
 		if (worker->statistics.turns != worker->turns_before)
@@ -110,9 +112,9 @@ static bool grant_more(struct worker *worker, const struct slot *slot)
 			return false;
 		}
 	}
-	worker->until = worker->credit - worker->quantum;
-	if (worker->until < worker->turn_until)
-		worker->until = worker->turn_until;
+	int32_t most = worker->credit - worker->turn_until;
+	worker->granted = (most < worker->quantum ? most : worker->quantum) - 1;
+	worker->credit -= worker->granted;
 	return true;
 }
 
@@ -124,7 +126,7 @@ static struct envelope *saved_or_queued(struct worker *worker, struct slot *slot
 // in an envelope.
 static __attribute__((noinline)) struct envelope *begin(struct worker *worker, struct slot *slot)
 {
-	worker->credit--;
+	worker->granted--;
 	birth_plain(worker, slot);
 	return slot->saved ? saved_or_queued(worker, slot) : mailbox_take(&slot->in, &slot->out);
 }
@@ -171,9 +173,10 @@ static inline void run_turn_ends(struct worker *worker)
 // The turn is over, and another does not follow at once.
 static inline void end_turn(struct worker *worker)
 {
-	ck_pr_store_ptr(&worker->running, NULL);
+	set_ptr(&worker->running, NULL);
 	worker->self = 0;
 	worker->hand = NULL;
+	worker->granted = 0;
 }
 
 // Mail is left, or may be: back into the queue.
@@ -194,8 +197,8 @@ static void leave_with_mail(struct worker *worker, struct slot *slot)
 	// overload.
 	uint8_t mark = ck_pr_load_8(&slot->overloaded), here = throttle_mark(worker);
 	if (mark ? mark != here
-		 : !mailbox_seems_empty(&slot->out) && worker->credit <= turn_budget_end(worker) &&
-			    !worker->throttle)
+		 : !mailbox_seems_empty(&slot->out) &&
+			    credit_left(worker) <= turn_budget_end(worker) && !worker->throttle)
 		ck_pr_store_8(&slot->overloaded, here);
 	reschedule(worker, slot);
 	worker->throttle = false;
@@ -247,7 +250,7 @@ static bool is_more_linked(const struct slot *slot)
 // One more message has been handled. False: it was the last of this turn.
 static inline bool may_go_on(struct worker *worker, const struct slot *slot)
 {
-	return --worker->credit > worker->until || grant_more(worker, slot);
+	return --worker->granted >= 0 || grant_more(worker, slot);
 }
 
 // Whatever lives in the slot, or nobody, and whatever it is sent. `envelope` has been taken and is
@@ -315,14 +318,14 @@ static inline struct envelope *take_plainly(struct slot *slot)
 
 // What most turns are: plain messages to a plain actor, for as long as that is all. True: the turn
 // is over. Else `ret_envelope` has been taken and is to be handled; NULL: nothing has.
-static inline __attribute__((always_inline)) bool
-go_on_plainly(struct worker *worker, struct slot *slot, struct envelope **ret_envelope)
+static inline __attribute__((always_inline)) bool go_on_plainly(struct worker *worker,
+								struct slot *slot, uint64_t tenant,
+								struct envelope **ret_envelope)
 {
 	*ret_envelope = NULL;
 	struct envelope *envelope = take_plainly(slot);
 	if (!envelope)
 		return false;
-	uint64_t tenant = worker->self;
 	for (;;) {
 		if (!is_small_and_usual(tenant, envelope)) {
 			*ret_envelope = envelope;
@@ -352,10 +355,11 @@ go_on_plainly(struct worker *worker, struct slot *slot, struct envelope **ret_en
 	return true;
 }
 
-static inline __attribute__((always_inline)) void go_on(struct worker *worker, struct slot *slot)
+static inline __attribute__((always_inline)) void go_on(struct worker *worker, struct slot *slot,
+							uint64_t tenant)
 {
 	struct envelope *envelope;
-	if (!go_on_plainly(worker, slot, &envelope))
+	if (!go_on_plainly(worker, slot, tenant, &envelope))
 		go_on_anyhow(worker, slot, envelope);
 }
 
@@ -364,12 +368,15 @@ void turn(struct worker *worker, struct slot *slot)
 	// Those that talk take turns here, without the worker's loop in between, until it is time
 	// to look elsewhere: after some LOOK_EVERY_NS, or QUANTUM_MOST messages and a turn more.
 	do {
-		__atomic_store_n(&worker->running, slot, __ATOMIC_RELAXED);
-		worker->self = slot_handle(slot);
+		uint64_t tenant = slot_handle(slot);
+		set_ptr(&worker->running, slot);
+		worker->self = tenant;
 		worker->statistics.turns++;
-		worker->until = worker->credit - worker->grant;
-		go_on(worker, slot);
-	} while (worker->credit > 0 && (slot = take_soon(worker)));
+		worker->granted = worker->grant;
+		worker->credit -= worker->grant;
+		go_on(worker, slot, tenant);
+		worker->credit += worker->granted;
+	} while (worker->credit >= 0 && (slot = take_soon(worker)));
 	end_turn(worker);
 }
 
@@ -439,10 +446,11 @@ void turn_resume_after_failure(struct worker *worker)
 	if (taken)
 		handle_one(worker, slot, taken);
 	if (may_go_on(worker, slot)) {
-		go_on(worker, slot);
+		go_on_anyhow(worker, slot, NULL);
 	} else {
 		run_turn_ends(worker);
 		leave_with_mail(worker, slot);
 	}
+	worker->credit += worker->granted;
 	end_turn(worker);
 }

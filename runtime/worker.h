@@ -39,20 +39,22 @@ struct worker {
 	uint64_t self;
 	struct envelope *hand; // the message being handled; NULL between messages
 	uint64_t within_ns;    // of the ask whose outcome is being handled; else 0
-	int32_t credit;        // messages, received and sent, until the clock is looked at: 0
-	int32_t until;      // the turn has used up what was granted when `credit` is down to this
-	int32_t grant;      // to each turn at first: its budget, or less while messages take long
-	int32_t budget;     // of a turn; constant
-	int32_t turn_until; // that is used up when `credit` is down to this: turn_budget_end()
+	int32_t granted; // messages, received and sent, that the turn may have besides one; below
+			 // 0 it must ask
+	int32_t grant;   // that at first: its budget, or less while messages take long, but one
+	int32_t credit;  // messages besides, until the clock is looked at: credit_left()
+	int32_t budget;  // of a turn; constant
+	int32_t turn_until;     // that is used up with this credit left: turn_budget_end()
 	uint64_t turn_until_of; // the number of the turn for which that was found out
 	uint64_t longer_turn;   // the number of the last turn whose budget was raised
+	uint64_t ends_turn;     // the number of the last turn that was to end before that
 	union {
 		struct {
 			bool unusual; // what a returning handler leaves to be done: the next five,
 				      // or scratch
 			bool has_turn_ends; // and what its turn does
 		};
-		uint16_t left; // both: a plain actor's handler leaves nothing
+		uint16_t afterwards; // both: a plain actor's handler leaves nothing
 	};
 	struct envelope *taken; // out of the mailbox, while the life ends that it came too late for
 	bool hand_detached;     // the message in hand came from the saved list: freed after it
@@ -84,7 +86,7 @@ struct worker {
 	struct clock_glance glance; // for deadlines
 	bool keeps_itself_busy;     // since it parked, an actor has ended its turn with mail left
 	int32_t quantum;            // messages between two looks
-	int32_t credit_before;      // `credit` at the last look
+	int32_t credit_before;      // credit_left() at the last look
 	uint64_t turns_before;      // statistics.turns at the last look
 	uint64_t recent_ns, recent_turns; // of the last looks, the older the less
 	uint64_t cost_ns;                 // of a message, between the last two looks
@@ -195,16 +197,20 @@ void park(struct worker *worker);
 
 // ---- turn.c
 
-enum { TURN_ENDS = INT32_MAX }; // of `until`
+/* Messages until the clock is looked at. */
+static inline int32_t credit_left(const struct worker *worker)
+{
+	return worker->credit + worker->granted;
+}
 
-/* The `credit` with which the running turn has used up its budget. */
+/* How many are left when the running turn has used up its budget. */
 static inline int32_t turn_budget_end(struct worker *worker)
 {
-	// Most turns end long before, so it is found out when somebody asks, and `until` is still
+	// Most turns end long before, so it is found out when somebody asks, and `credit` is still
 	// what it was when the turn began.
 	if (worker->turn_until_of != worker->statistics.turns) {
 		worker->turn_until_of = worker->statistics.turns;
-		worker->turn_until = worker->until + worker->grant - worker->budget;
+		worker->turn_until = worker->credit + worker->grant - worker->budget;
 	}
 	return worker->turn_until;
 }
@@ -214,7 +220,9 @@ static inline int32_t turn_budget_end(struct worker *worker)
 static inline void end_turn_soon(struct worker *worker)
 {
 	turn_budget_end(worker);
-	worker->until = TURN_ENDS;
+	worker->credit += worker->granted + 1;
+	worker->granted = -1;
+	worker->ends_turn = worker->statistics.turns;
 }
 
 /* Runs an actor that is scheduled until its mail or its budget is used up. */

@@ -7,12 +7,16 @@ Test(slot, is_shared_in_its_own_runtime_unless_it_is_pinned)
 {
 	int one, other; // stand in for runtimes
 	struct noh_runtime *runtime = (struct noh_runtime *)(void *)&one;
-	struct slot slot = {.runtime = runtime, .home = ANY_WORKER};
+	struct slot slot = {.home = ANY_WORKER};
+	slot_set_runtime(&slot, runtime);
 
 	cr_expect(slot_is_shared_in(&slot, runtime));
 	cr_expect_not(slot_is_shared_in(&slot, (struct noh_runtime *)(void *)&other));
 	slot_set_home(&slot, 3);
 	cr_expect_not(slot_is_shared_in(&slot, runtime));
+	cr_expect_eq(slot_runtime(&slot), runtime);
+	slot_set_home(&slot, ANY_WORKER);
+	cr_expect(slot_is_shared_in(&slot, runtime));
 }
 
 Test(slot, is_retired_when_its_last_generation_is_over)
