@@ -50,7 +50,7 @@ void park(struct worker *worker)
 	struct noh_runtime *runtime = worker->runtime;
 	struct reactor *reactor = worker->reactor;
 
-	ck_pr_store_64(&worker->now_ns, runtime_now_ns(runtime));
+	look_idly(worker);
 	uint64_t until = throttle_until(worker);
 	if (until != UINT64_MAX && until < worker->now_ns + SPIN_NS) {
 		// Sleeping would cost more than it is worth.
@@ -86,7 +86,7 @@ void park(struct worker *worker)
 	ck_pr_store_32(&worker->parked, 1);
 	reactor->ops->poll(reactor, until, RING_SIZE);
 	ck_pr_store_32(&worker->parked, 0);
-	ck_pr_store_64(&worker->now_ns, runtime_now_ns(runtime));
+	look_idly(worker);
 	ck_pr_store_64(&reactor->polled_ns, worker->now_ns);
 	ck_pr_store_64(&worker->busy_since_ns, 0);
 	reactor_release(reactor);

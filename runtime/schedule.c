@@ -317,8 +317,7 @@ static struct slot *steal(struct worker *worker)
 	struct noh_runtime *runtime = worker->runtime;
 	uint32_t count = runtime->worker_count,
 		 start = (uint32_t)random_below(&worker->random, count);
-	uint64_t now_ns = runtime_now_ns(runtime);
-	ck_pr_store_64(&worker->now_ns, now_ns);
+	look_idly(worker);
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct worker *from = runtime->workers[(start + i) % count];
@@ -327,8 +326,8 @@ static struct slot *steal(struct worker *worker)
 
 		// A worker that is getting on with it will most likely run its next actor at once;
 		// a stuck one's is taken.
-		bool stuck = is_worker_stuck(from, now_ns);
-		bool worth = stuck || is_worth_sharing(from, now_ns);
+		bool stuck = is_worker_stuck(from, worker->now_ns);
+		bool worth = stuck || is_worth_sharing(from, worker->now_ns);
 		struct slot *slot = worth ? ring_steal(&from->ring, &worker->ring) : NULL;
 		if (!slot && worth)
 			slot = newborns_steal(&from->newborns, &worker->ring, &runtime->inject);

@@ -166,7 +166,7 @@ static void poll(struct worker *worker)
 	reactor_hold(reactor);
 	reactor->ops->poll(reactor, 0, RING_SIZE);
 	reactor_release(reactor);
-	worker->now_ns = runtime_now_ns(worker->runtime);
+	look_idly(worker);
 	release_held(worker->runtime->simulation, false);
 }
 

@@ -38,7 +38,7 @@ void set_budget(struct worker *worker, int32_t budget)
 static void look(struct worker *worker)
 {
 	uint64_t now_ns = runtime_now_ns(worker->runtime);
-	uint64_t passed = now_ns - worker->now_ns;
+	uint64_t passed = now_ns - worker->counted_from_ns;
 	uint64_t turns = worker->statistics.turns - worker->turns_before;
 	uint64_t used = (uint64_t)(worker->credit_before - credit_left(worker));
 
@@ -74,10 +74,20 @@ static void look(struct worker *worker)
 	worker->recent_turns += turns * 8 - worker->recent_turns / 8; // in eighths
 	ck_pr_store_64(&worker->turn_ns, worker->recent_ns * 8 / (worker->recent_turns | 1));
 	ck_pr_store_64(&worker->now_ns, now_ns);
+	worker->counted_from_ns = now_ns;
 	worker->turns_before = worker->statistics.turns;
 	worker->credit_before = credit_left(worker);
 	if (worker->wakes_blindly && (ring_count(&worker->ring) || worker->newborns.any))
 		maybe_wake_one(worker);
+}
+
+void look_idly(struct worker *worker)
+{
+	uint64_t now_ns = runtime_now_ns(worker->runtime);
+	if (worker->statistics.turns == worker->idle_after)
+		worker->counted_from_ns += now_ns - worker->now_ns;
+	worker->idle_after = worker->statistics.turns;
+	ck_pr_store_64(&worker->now_ns, now_ns);
 }
 
 void look_at_clock(struct worker *worker)

@@ -193,7 +193,7 @@ void worker_run(struct worker *worker)
 	this_worker = worker;
 	this_sender = trace_on ? NULL : worker;
 	overflow_watch_thread(&worker->self);
-	ck_pr_store_64(&worker->now_ns, runtime_now_ns(worker->runtime));
+	look_idly(worker);
 
 	// Once for the whole life: a failing handler comes back here, and the turn that it was in
 	// goes on.

@@ -88,6 +88,8 @@ struct worker {
 	int32_t quantum;            // messages between two looks
 	int32_t credit_before;      // credit_left() at the last look
 	uint64_t turns_before;      // statistics.turns at the last look
+	uint64_t counted_from_ns;   // the last look; later by the time since then when it was idle
+	uint64_t idle_after;        // statistics.turns when it last had nothing to do
 	uint64_t recent_ns, recent_turns; // of the last looks, the older the less
 	uint64_t cost_ns;                 // of a message, between the last two looks
 	uint64_t messages_before;         // statistics.messages at the last look
@@ -235,6 +237,9 @@ void failure_undo(struct scratch *scratch, char **first);
 void turn_resume_after_failure(struct worker *worker);
 /* Between turns, when the credit is used up: looks at the clock, and gives new credit. */
 void look_at_clock(struct worker *worker);
+/* The worker's own thread, with nothing to do: looks at the clock. What passes until somebody has a
+ * turn is not what messages take. */
+void look_idly(struct worker *worker);
 /* The turns that begin from here on have this budget. */
 void set_budget(struct worker *worker, int32_t budget);
 

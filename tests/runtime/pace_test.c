@@ -1,0 +1,64 @@
+/* Pace: what a worker finds messages to take, by which it divides its time. On a clock that moves
+ * by hand. */
+#include <criterion/criterion.h>
+
+#include "runtime/worker.h"
+
+enum { MESSAGE_NS = 10 * 1000, WAIT_NS = 1000 * 1000 };
+
+static struct clock_virtual the_clock;
+static struct noh_runtime runtime;
+static struct worker worker;
+
+static void begin(void)
+{
+	clock_virtual_init(&the_clock, WAIT_NS);
+	runtime = (struct noh_runtime){.clock = &the_clock.clock, .worker_count = 1};
+	worker = (struct worker){.runtime = &runtime, .quantum = 16};
+	set_budget(&worker, 128);
+	look_idly(&worker);
+	look_at_clock(&worker);
+}
+
+static void pass(uint64_t ns)
+{
+	clock_virtual_advance(&the_clock, ns);
+}
+
+static void handle_one_in_a_turn(void)
+{
+	worker.credit--;
+	worker.statistics.turns++;
+	worker.statistics.messages++;
+	pass(MESSAGE_NS);
+}
+
+Test(pace, is_that_of_the_messages, .init = begin)
+{
+	while (worker.credit > 0)
+		handle_one_in_a_turn();
+	look_at_clock(&worker);
+
+	cr_expect_eq(worker.cost_ns, MESSAGE_NS);
+	cr_expect_gt(worker.turn_ns, MESSAGE_NS * 9 / 10);
+	cr_expect_eq(worker.quantum, 25000 / MESSAGE_NS);
+}
+
+// It looks when it has found nothing, once more if it finds nothing elsewhere, and after the wait.
+Test(pace, is_that_of_the_messages_though_each_is_waited_for, .init = begin)
+{
+	while (worker.credit > 0) {
+		handle_one_in_a_turn();
+		look_idly(&worker);
+		pass(WAIT_NS);
+		look_idly(&worker);
+		pass(WAIT_NS);
+		look_idly(&worker);
+	}
+	handle_one_in_a_turn();
+	look_at_clock(&worker);
+
+	cr_expect_eq(worker.cost_ns, MESSAGE_NS);
+	cr_expect_gt(worker.turn_ns, MESSAGE_NS * 9 / 10);
+	cr_expect_eq(worker.quantum, 25000 / MESSAGE_NS);
+}
