@@ -52,7 +52,8 @@ static void look(struct worker *worker)
 	set_budget(worker, worker->budget);
 	// One look alone finds long messages where the host has taken the processor away. What
 	// waits is worth more by that, which is true; but that messages are long two looks must
-	// find.
+	// find. (The first look of all finds them long whatever they are: nothing is in the caches.
+	// So it is as if there had been one before that found them short.)
 	uint64_t cost_ns = passed / used;
 	bool are_short = (cost_ns < worker->cost_ns ? cost_ns : worker->cost_ns) * QUANTUM_SHORT <
 			 LOOK_EVERY_NS;
