@@ -335,6 +335,8 @@ static struct slot *steal(struct worker *worker)
 			slot = ring_steal_next(&from->ring);
 		if (!slot && stuck)
 			slot = shared_queue_take_unpinned(&from->home);
+		if (!slot && stuck)
+			slot = throttle_steal(from, worker->now_ns);
 		if (slot) {
 			worker->statistics.steals++;
 			return slot;

@@ -63,28 +63,62 @@ void throttle_add(struct worker *worker, struct slot *slot)
 	uint32_t step = slot->throttle_step < STEPS ? slot->throttle_step++ : STEPS;
 	slot->throttled_by = slot_index(worker->throttled_by);
 	slot->resume_us = now_us + (LEAST_US << step) + extra;
-	slot_list_push(&worker->throttled, slot);
+	shared_queue_push(&worker->throttled, slot);
 }
 
-static bool is_due(struct worker *worker, const struct slot *slot)
+// Of one in a list whose lock is held.
+static bool is_due(const struct noh_runtime *runtime, const struct slot *slot, uint64_t now_ns)
 {
 	return !ck_pr_load_8(&slot_table[slot->throttled_by].overloaded) ||
-	       (int32_t)((uint32_t)(worker->now_ns / 1000) - slot->resume_us) >= 0 ||
-	       ck_pr_load_32(&worker->runtime->ended);
+	       (int32_t)((uint32_t)(now_ns / 1000) - slot->resume_us) >= 0 ||
+	       ck_pr_load_32(&runtime->ended);
 }
 
 struct slot *throttle_take(struct worker *worker)
 {
-	struct slot *slot = worker->throttled.first;
-	return slot && is_due(worker, slot) ? slot_list_take(&worker->throttled) : NULL;
+	struct shared_queue *throttled = &worker->throttled;
+	if (!shared_queue_count(throttled))
+		return NULL;
+	pthread_mutex_lock(&throttled->lock);
+	struct slot *slot = throttled->list.first;
+	if (slot)
+		slot = is_due(worker->runtime, slot, worker->now_ns)
+			       ? slot_list_take(&throttled->list)
+			       : NULL;
+	pthread_mutex_unlock(&throttled->lock);
+	return slot;
+}
+
+struct slot *throttle_steal(struct worker *from, uint64_t now_ns)
+{
+	struct shared_queue *throttled = &from->throttled;
+	struct slot *taken = NULL;
+	if (!shared_queue_count(throttled))
+		return NULL;
+	pthread_mutex_lock(&throttled->lock);
+	for (uint32_t i = throttled->list.count; i > 0 && !taken; i--) {
+		struct slot *slot = throttled->list.first;
+		if (!is_due(from->runtime, slot, now_ns))
+			break; // nor are those behind it, most likely
+		slot_list_take(&throttled->list);
+		if (slot->home == ANY_WORKER)
+			taken = slot;
+		else
+			slot_list_push(&throttled->list, slot);
+	}
+	pthread_mutex_unlock(&throttled->lock);
+	return taken;
 }
 
 uint64_t throttle_until(struct worker *worker)
 {
-	if (!worker->throttled.first)
+	struct shared_queue *throttled = &worker->throttled;
+	if (!shared_queue_count(throttled))
 		return UINT64_MAX;
-	int32_t us =
-		(int32_t)(worker->throttled.first->resume_us - (uint32_t)(worker->now_ns / 1000));
+	pthread_mutex_lock(&throttled->lock);
+	const struct slot *first = throttled->list.first;
+	int32_t us = first ? (int32_t)(first->resume_us - (uint32_t)(worker->now_ns / 1000)) : 0;
+	pthread_mutex_unlock(&throttled->lock);
 	if (us > LOOK_AGAIN_US) // the receiver may have caught up by then
 		us = LOOK_AGAIN_US;
 	return us > 0 ? worker->now_ns + (uint64_t)us * 1000 : worker->now_ns;

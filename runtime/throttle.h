@@ -5,7 +5,7 @@
 
 #include "runtime/worker.h"
 
-/* All: the worker's own thread. */
+/* All but throttle_steal(): the worker's own thread. */
 
 /* Of an actor that has fallen behind on this worker; of one of the last of very many: nobody knows
  * where. */
@@ -23,6 +23,9 @@ void throttle_add(struct worker *worker, struct slot *slot);
 
 /* The one held back for longest, if it may go on; or NULL. */
 struct slot *throttle_take(struct worker *worker);
+
+/* Another worker, which may run it: the same, while `from` is stuck. */
+struct slot *throttle_steal(struct worker *from, uint64_t now_ns);
 
 /* Until when this worker may sleep for the sake of those it holds back. Not above now: look again
  * at once. */

@@ -26,7 +26,8 @@ static void look_after(struct noh_runtime *runtime, struct worker *worker, uint6
 	if (!is_worker_stuck(worker, now_ns))
 		return;
 	if (ring_count(&worker->ring) || newborns_count(&worker->newborns) ||
-	    ring_next(&worker->ring) || shared_queue_count(&worker->home))
+	    ring_next(&worker->ring) || shared_queue_count(&worker->home) ||
+	    shared_queue_count(&worker->throttled))
 		wake_one(runtime);
 	if (now_ns > ck_pr_load_64(&reactor->polled_ns) + POLL_AFTER_NS &&
 	    reactor_try_hold(reactor)) {

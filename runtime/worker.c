@@ -86,6 +86,7 @@ int worker_create(struct noh_runtime *runtime, uint32_t index, struct worker **r
 	worker->wakes_blindly = runtime->worker_count == 1 ? worker->runs_at_once : NULL;
 	worker->born_with = runtime->simulation ? SLOT_NOTED : 0;
 	pthread_mutex_init(&worker->home.lock, NULL);
+	pthread_mutex_init(&worker->throttled.lock, NULL);
 	newborns_init(&worker->newborns);
 	random_init(&worker->random, runtime->seed + index);
 	stack_caches_init(&worker->stacks, &runtime->stacks);
@@ -107,6 +108,7 @@ void worker_destroy(struct worker *worker)
 	slot_flush(&worker->slots);
 	scratch_finish(&worker->scratch);
 	pthread_mutex_destroy(&worker->home.lock);
+	pthread_mutex_destroy(&worker->throttled.lock);
 	newborns_finish(&worker->newborns);
 	free(worker);
 }

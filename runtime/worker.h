@@ -98,7 +98,6 @@ struct worker {
 	// Queues that only this worker touches.
 	struct slot *home_next;      // the pinned actor that it woke last
 	struct slot_list home_local; // other pinned actors that it woke itself, or had their turn
-	struct slot_list throttled;
 	struct slot_cache slots;
 	struct random random;
 	int32_t ring_runs; // how often the ring's first may still run before a look elsewhere
@@ -111,6 +110,7 @@ struct worker {
 	_Alignas(CACHE_LINE) struct ring ring;
 	struct newborns newborns;
 	struct shared_queue home; // from elsewhere: pinned actors that were woken, and followers
+	struct shared_queue throttled; // those held back here; others take them while it is stuck
 
 	// Shared: whoever looks for work, and the watchdog. Apart from what each message writes.
 	_Alignas(CACHE_LINE) uint64_t now_ns; // when the clock was last looked at
