@@ -5,8 +5,9 @@ from html import escape
 
 from run import plan, tables
 
-# Of each table's peers, in the order of their names; told apart in grey too, and on both grounds.
-COLOURS = ("#d9822b", "#2b9eb3", "#a14da0", "#5f8f3e", "#c23b3b", "#6c6fd1")
+# Of the peers, in the order of their names: no fewer than there are. Those of one panel are told apart
+# on both grounds, also by who sees no red, no green or no blue.
+COLOURS = ("#d55e00", "#009e73", "#6c6fd1", "#e69f00", "#aa4499", "#bbbb44", "#56b4e9", "#8a4b20")
 FLOOR_COLOUR = "#8a8f98"
 
 STYLE = """

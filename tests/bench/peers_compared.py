@@ -273,6 +273,15 @@ def adds_to_what_was_measured(stage):
     expect(shown in text, f"shows the same again: {shown}")
 
 
+def has_a_colour_for_each_peer(_):
+    sys.path.insert(0, f"{ROOT}/bench")
+    sys.dont_write_bytecode = True
+    from run import plot
+
+    peers = set(os.listdir(f"{ROOT}/bench/peers")) - {"floor"}
+    expect(len(set(plot.COLOURS)) >= len(peers), f"{len(peers)} peers, colours: {plot.COLOURS}")
+
+
 def refuses(stage):
     for words in ("juggling", "pingpong --peers nobody"):
         status, text, _ = stage.run(words)
@@ -299,8 +308,8 @@ def floor_measures_steps(stage):
 
 
 for test in (compares_by_turns, tells_a_tie, leaves_out_and_goes_on, believes_no_wrong_result,
-             loads_servers, asks_nobody_for_what_he_lacks, saves, adds_to_what_was_measured, refuses,
-             floor_measures_steps):
+             loads_servers, asks_nobody_for_what_he_lacks, saves, adds_to_what_was_measured,
+             has_a_colour_for_each_peer, refuses, floor_measures_steps):
     with tempfile.TemporaryDirectory() as folder:
         before = failures
         test(Stage(folder))
