@@ -91,7 +91,7 @@ def run_json(command, judged_later=False):
         raise Problem(f"cannot be started: {error}") from None
     if done.returncode and not (done.returncode == 1 and judged_later and done.stdout):
         words = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        said = words[-1] if words else "nothing"
+        said = words[0] if words else "nothing"
         raise Problem(f"exit status {done.returncode}, says: {said}")
     try:
         result = json.loads(done.stdout)
@@ -173,7 +173,7 @@ class Server:
                 break
         with open(self.log, encoding="utf-8", errors="replace") as log:
             words = log.read().strip().splitlines()
-        raise Problem("does not listen" + (f", says: {words[-1]}" if words else ""))
+        raise Problem("does not listen" + (f", says: {words[0]}" if words else ""))
 
     def __exit__(self, *_):
         if self.started.poll() is None:

@@ -193,7 +193,7 @@ def believes_no_wrong_result(stage):
     stage.numbers("fewer", 1)
     write(f"{stage.folder}/peers/fewer/fewer", "")
     stage.peer("liar", "counting")
-    write(f"{stage.folder}/peers/liar/workload", "#!/bin/bash\necho 'wrong sum' >&2\nexit 1\n")
+    write(f"{stage.folder}/peers/liar/workload", "#!/bin/bash\necho 'wrong sum\nat exit' >&2\nexit 1\n")
     stage.peer("mute", "counting")
     write(f"{stage.folder}/peers/mute/workload", "#!/bin/bash\necho fast\n")
     status, text, lines = stage.run("counting --workers 1 --rounds 2")
