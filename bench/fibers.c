@@ -82,6 +82,6 @@ void run_waiting(struct work *work)
 	work->seconds = seconds_since(began_ns);
 
 	expect_equal("sum", sum, sum_below(work->n));
-	add_extra(work, "bytes_per_fiber",
+	add_extra(work, "bytes_per_actor",
 		  (double)(resident_bytes() - rss_before) / (double)work->n, "%.0f bytes a fiber");
 }

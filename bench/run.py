@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,15 +15,18 @@ import time
 from run import figures, plan, plot, rounds, sides, tables
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FOLDERS = ("--out", "--programs", "--peers-in", "--builds", "--docs")
 
 
 def options_of(words):
     parser = argparse.ArgumentParser(
-        prog="bench/run.py", description="Noh beside its peers (bench/peers), by turns in one run.",
+        prog="bench/run.py", allow_abbrev=False,
+        description="Noh beside its peers (bench/peers), by turns in one run.",
         epilog=f"Rows: {' '.join([plan.MACHINE, *(row.name for row in plan.ROWS)])}. Exit status: 0 all "
         "well, 1 a run failed or a result was wrong, 2 wrong usage.")
     parser.add_argument("rows", nargs="*", metavar="ROW", help="what to measure; all, if none is named")
-    parser.add_argument("--quick", action="store_true", help="the main rows in small: two minutes")
+    parser.add_argument("--quick", action="store_true",
+                        help="fewer runs and shorter loads; the main rows, if none is named: two minutes")
     parser.add_argument("--rounds", type=int, help="runs of each (5; 3 if quick)")
     parser.add_argument("--seconds", type=float, help="how long a server is loaded (3; 1 if quick)")
     parser.add_argument("--workers", type=int, action="append", help="on so many alone; may be repeated")
@@ -38,6 +42,7 @@ def options_of(words):
     parser.add_argument("--docs", default=os.path.join(ROOT, "docs"), help="(docs)")
     options = parser.parse_args(words)
 
+    options.command = command(words)
     options.rounds = options.rounds or (3 if options.quick else 5)
     options.seconds = options.seconds or (1 if options.quick else 3)
     try:
@@ -45,6 +50,17 @@ def options_of(words):
     except LookupError as name:
         parser.error(f"there is no row {name}")
     return parser, options
+
+
+def command(words):
+    """What was typed, but for folders, which are this machine's."""
+    kept, skips = [], False
+    for word in words:
+        name = word.split("=")[0]
+        if not skips and name not in FOLDERS:
+            kept.append(word)
+        skips = not skips and word in FOLDERS
+    return shlex.join(["bench/run.py", *kept])
 
 
 def tell(words):
@@ -98,14 +114,15 @@ def prepared(parser, options):
 def measure(parser, options, raw):
     peers, left_out, broken = prepared(parser, options)
     head = {"run": {"when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "machine": machine(),
-                    "commit": commit(), "rounds": options.rounds, "quick": options.quick, "left_out": left_out,
-                    "broken": broken, "peers": {peer.name: peer.version for peer in peers}}}
+                    "commit": commit(), "command": options.command, "rounds": options.rounds,
+                    "left_out": left_out, "broken": broken,
+                    "peers": {peer.name: peer.version for peer in peers}}}
     with open(raw, "a" if options.keep else "w", encoding="utf-8") as file:
         def record(line):
             print(json.dumps(line), file=file, flush=True)
 
         record(head)
-        bench = rounds.Bench(os.path.join(options.programs, "noh-load"), options.out, options.quick,
+        bench = rounds.Bench(os.path.join(options.programs, "noh-load"), options.out,
                              options.rounds, options.seconds, record, tell)
         noh = sides.Noh(options.programs)
         for peer in peers:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from run import plan, rounds, sides
 
+SECONDS = plan.Measure("seconds", "s")
+
 # Closer than this, and with runs that overlap, two are called equal.
 A_TIE = 1.1
 
@@ -43,10 +45,11 @@ class Line:
     workers: int
     noh: Cell
     peers: dict  # of cells, by name
+    seconds: Figure | None = None  # that Noh's runs took, where they are of a count
 
     @property
     def title(self):
-        return f"{self.row.title}, {self.measure.title}" if self.measure.title else self.row.title
+        return plan.title(self.row, self.measure)
 
     @property
     def lowest_peer(self):
@@ -83,7 +86,10 @@ def _figure(results, measure):
 def _cell(records, measure):
     problem = next((record["problem"] for record in records if "problem" in record), "")
     results = [record["result"] for record in records if "result" in record]
-    return Cell(None if problem else _figure(results, measure), problem)
+    try:
+        return Cell(None if problem else _figure(results, measure), problem)
+    except sides.Problem as words:  # measured before the key had this name
+        return Cell(None, str(words))
 
 
 def _peer_cell(records, name, measure):
@@ -106,10 +112,11 @@ def _lines(records):
             names = sorted({record["beside"] for record in of_row} - {""})
             if names:  # what it did alone, before it had peers, is no part of this
                 of_row = [record for record in of_row if record["beside"]]
+            of_noh = [record for record in of_row if record["side"] == sides.Noh.name]
+            seconds = _cell(of_noh, SECONDS).figure if row.n else None
             for measure in row.measures:
-                noh = _cell([record for record in of_row if record["side"] == sides.Noh.name], measure)
                 peers = {name: _peer_cell(of_row, name, measure) for name in names}
-                found.append(Line(row, measure, workers, noh, peers))
+                found.append(Line(row, measure, workers, _cell(of_noh, measure), peers, seconds))
     return found
 
 
@@ -136,6 +143,7 @@ def _merged(heads, live):
     head["left_out"] = {name: words for one in heads for name, words in one["left_out"].items()
                         if name not in head["peers"]}
     head["commits"] = list(dict.fromkeys(one["commit"] for one in live if one["commit"]))
+    head["commands"] = list(dict.fromkeys(one["command"] for one in live if one.get("command")))
     counts = sorted({one["rounds"] for one in live})
     head["rounds"] = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     return head

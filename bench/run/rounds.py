@@ -16,13 +16,13 @@ def value_of(result, key):
     return result
 
 
-def check_workload(row, workers, n, result):
-    asked = {"workload": row.offer, "workers": workers, "tokens": row.tokens}
+def check_workload(row, workload, workers, result):
+    asked = {"workload": workload, "workers": workers, "tokens": row.tokens}
     for key, value in asked.items():
         if result.get(key) != value:
             raise sides.Problem(f"has {key} {result.get(key)!r}, was asked for {value!r}")
-    if abs(value_of(result, "n") - n) > n * COUNTS_MAY_DIFFER:
-        raise sides.Problem(f"did {result['n']} operations, was asked for {n}")
+    if abs(value_of(result, "n") - row.n) > row.n * COUNTS_MAY_DIFFER:
+        raise sides.Problem(f"did {result['n']} operations, was asked for {row.n}")
 
 
 def check_load(result):
@@ -39,19 +39,19 @@ def check_load(result):
 class Bench:
     """How to measure: where the programs are, how long, and where lines go."""
 
-    def __init__(self, load_program, out, quick, rounds, seconds, record, tell):
-        self.load_program, self.out, self.quick = load_program, out, quick
+    def __init__(self, load_program, out, rounds, seconds, record, tell):
+        self.load_program, self.out = load_program, out
         self.rounds, self.seconds = rounds, seconds
         self.record, self.tell = record, tell
 
     def _once(self, side, row, workers):
         if not row.load:
-            n = row.count(self.quick)
-            options = ["--workers", str(workers), "--n", str(n)]
+            workload = row.noh if row.noh and side.name == sides.Noh.name else row.offer
+            options = ["--workers", str(workers), "--n", str(row.n)]
             if row.tokens > 1:
                 options += ["--tokens", str(row.tokens)]
-            result = sides.run_json(side.run_command(row.offer, options))
-            check_workload(row, workers, n, result)
+            result = sides.run_json(side.run_command(workload, options))
+            check_workload(row, workload, workers, result)
         else:
             log = os.path.join(self.out, f"{side.name}.log")
             with sides.Server(side.serve_command(row.offer, workers), log) as server:

@@ -52,6 +52,13 @@ def _cell_words(cell):
     return _figure_words(cell.figure) + (f", {times(cell.ratio)}" if cell.ratio else "")
 
 
+def _run_words(line):
+    """What one run of Noh's did, and for how long."""
+    if not line.seconds:
+        return ""
+    return f"{line.row.n:,} in {number(line.seconds.median * 1000)} ms"
+
+
 def fastest(line, names):
     best = line.lowest_peer
     if best is None or not line.noh.figure:
@@ -85,7 +92,11 @@ def table(report, which):
     rows = [[line.title, str(line.workers), line.measure.unit, _cell_words(line.noh),
              *(_cell_words(line.peers.get(name)) for name in peers), fastest(line, names)]
             for line in lines]
-    return Table(title, columns + ["fastest"], rows)
+    columns.append("fastest")
+    if any(line.seconds for line in lines):
+        columns.append("a run of Noh")
+        rows = [row + [_run_words(line)] for row, line in zip(rows, lines)]
+    return Table(title, columns, rows)
 
 
 def steps_table(report):
@@ -126,6 +137,15 @@ def noh_words(head):
     return f"Noh at {', '.join(head['commits'])}" if head["commits"] else "Noh"
 
 
+def runs_words(head):
+    return "1 run" if head["rounds"] == "1" else f"medians of {head['rounds']} runs"
+
+
+def command_words(head, quote=""):
+    return "Made by " + " and ".join(f"{quote}{command}{quote}" for command in head["commands"]) \
+        if head["commands"] else ""
+
+
 def cache_line_words(report):
     figure = report.cache_line
     if not figure:  # servers alone were measured, or there is one processor
@@ -149,8 +169,8 @@ def as_text(one):
 
 def report_text(report, records):
     head = report.head
-    parts = [f"{noh_words(head)}; {machine_words(head)}, {head['when']}; medians of {head['rounds']} runs\n"
-             + cache_line_words(report)]
+    parts = [f"{noh_words(head)}; {machine_words(head)}, {head['when']}; {runs_words(head)}\n"
+             + "\n".join(filter(None, (command_words(head), cache_line_words(report))))]
     parts += [as_text(one) for one in all_tables(report)]
     more = details_table(report, records)
     if more.rows:
@@ -173,12 +193,15 @@ def as_markdown(one):
 
 def report_markdown(report, picture):
     head = report.head
-    words = (f"{noh_words(head)}; {machine_words(head)}, {head['when'][:10]}. Medians of "
-             f"{head['rounds']} runs, each a process of its own, by turns: Noh, peer, Noh, peer. ±: how "
-             "far the farthest run lay from the median. ×: by the median of Noh's runs between. \"Noh "
-             "or\" somebody: less than ten percent apart, and the runs overlap. The floor is a program "
-             f"that can do nothing but what is measured. {cache_line_words(report)}")
-    parts = [textwrap.fill(words, 100),
+    runs = runs_words(head)
+    made = command_words(head, "`")
+    words = (f"{noh_words(head)}; {machine_words(head)}, {head['when'][:10]}. {made + '. ' if made else ''}"
+             f"{runs[0].upper() + runs[1:]}, each a process of its own, by turns: Noh, peer, Noh, peer. ±: "
+             "how far the farthest run lay from the median. ×: by the median of Noh's runs beside that "
+             "peer alone, so not of the medians that are printed. \"Noh or\" somebody: less than ten "
+             "percent apart, and the runs overlap. The floor is a program that can do nothing but what is "
+             f"measured. {cache_line_words(report)}")
+    parts = [textwrap.fill(words, 100, break_long_words=False, break_on_hyphens=False),
              f"![What peers take, by what Noh takes]({picture})"]
     parts += [f"### {one.title}\n\n{as_markdown(one)}" for one in all_tables(report)]
     if head["left_out"]:

@@ -12,7 +12,7 @@ import sys
 WORKLOADS = ("pingpong pairs ring counting fanin forkjoin spawn skynet big idle restart timers cancel "
              "fibers waiting publish").split()
 NUMBERS = ["n", "ns_per_op", "seconds", "peak_rss_bytes"]
-MORE = {"publish": ["copy_ns"], "idle": ["bytes_per_actor"], "waiting": ["bytes_per_fiber"],
+MORE = {"publish": ["copy_ns"], "idle": ["bytes_per_actor"], "waiting": ["bytes_per_actor"],
         "timers": ["cpu_seconds", "late_p50_us", "late_p99_us"]}
 WRONG = ["", "juggling", "ring --n 0", "ring --n 1e6", "ring --workers", "ring --speed 3",
          "ring ring", "counting --tokens 2", "ring --n 5 --tokens 6", "ring --workers -1"]

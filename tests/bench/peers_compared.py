@@ -162,7 +162,7 @@ def compares_by_turns(stage):
     cells = row_of(text, "pingpong")
     # Noh beside quick: 10 12 11 10 20, median 11; beside slow 10; all in all 10.
     expect(cells == ["pingpong", "1", "ns", "10.0 ±100%", "5.00 ±0%, 0.455×", "33.0 ±9%, 3.30×",
-                     "Quick, 2.20×"], f"medians, spreads, ratios: {cells}")
+                     "Quick, 2.20×", "8,000,000 in 10,000 ms"], f"medians, spreads, ratios: {cells}")
     expect("Quick 1.2.3" in text and "A cache line took 70.0 ns" in text, f"names: {text}")
 
 
@@ -172,7 +172,7 @@ def tells_a_tie(stage):
     stage.numbers("even", 10, 9.5, 9.7, 10.1, 9.8)
     _, text, _ = stage.run("ring --workers 2")
 
-    expect(row_of(text, "ring, 1 token")[-1] == "Noh or Even", f"a tie: {text}")
+    expect(row_of(text, "ring, 1 token")[-2] == "Noh or Even", f"a tie: {text}")
 
 
 def leaves_out_and_goes_on(stage):
@@ -199,9 +199,10 @@ def believes_no_wrong_result(stage):
     status, text, lines = stage.run("counting --workers 1 --rounds 2")
 
     expect(status == 1, "a wrong result is a failure")
-    expect(row_of(text, "counting") == ["counting", "1", "ns", "10.0 ±0%", "failed", "failed", "failed"],
+    expect(row_of(text, "counting") == ["counting", "1", "ns", "10.0 ±0%", "failed", "failed", "failed",
+                                          "8,000,000 in 10,000 ms"],
            f"has no figure, and is not the fastest: {text}")
-    expect("Fewer 1.2.3: did 5000000 operations, was asked for 10000000" in text, text)
+    expect("Fewer 1.2.3: did 4000000 operations, was asked for 8000000" in text, text)
     expect("Liar 1.2.3: exit status 1, says: wrong sum" in text, text)
     expect("Mute 1.2.3: prints no line of JSON" in text, text)
     expect(sum(line.get("side") == "liar" for line in lines) == 1, "does not ask again")
@@ -271,6 +272,21 @@ def adds_to_what_was_measured(stage):
     expect(row_of(text, "pingpong")[4] == "20.0 ±0%, 2.00×", f"what was there stays: {text}")
     expect(row_of(text, "ring")[4] == "40.0 ±0%, 4.00×", f"what is new takes its place: {text}")
     expect(shown in text, f"shows the same again: {shown}")
+    expect("Made by bench/run.py pingpong ring --workers 1 --rounds 1 and bench/run.py ring --workers 1 "
+           "--rounds 1 --keep\n" in text, f"says by which commands: {text}")
+
+
+def sets_fibers_beside_what_they_replace(stage):
+    stage.numbers("noh", 10)
+    stage.peer("tasks", "pingpong\nidle")
+    stage.numbers("tasks", 20)
+    status, text, lines = stage.run("fibers waiting --workers 1 --rounds 1")
+
+    expect(status == 0, text)
+    workloads = [(line["side"], line["result"]["workload"]) for line in lines if "side" in line]
+    expect(workloads == [("noh", "fibers"), ("tasks", "pingpong"), ("noh", "waiting"), ("tasks", "idle")],
+           f"{workloads}")
+    expect(row_of(text, "pingpong of fibers")[4] == "20.0 ±0%, 2.00×", text)
 
 
 def has_a_colour_for_each_peer(_):
@@ -309,6 +325,7 @@ def floor_measures_steps(stage):
 
 for test in (compares_by_turns, tells_a_tie, leaves_out_and_goes_on, believes_no_wrong_result,
              loads_servers, asks_nobody_for_what_he_lacks, saves, adds_to_what_was_measured,
+             sets_fibers_beside_what_they_replace,
              has_a_colour_for_each_peer, refuses, floor_measures_steps):
     with tempfile.TemporaryDirectory() as folder:
         before = failures
