@@ -12,10 +12,31 @@ import subprocess
 import sys
 import time
 
-from run import figures, plan, plot, rounds, sides, tables
+from run import figures, page, plan, plot, rounds, sides, tables
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+WORKERS_MOST = 256
 FOLDERS = ("--out", "--programs", "--peers-in", "--builds", "--docs")
+SECONDS_MOST = 3600
+
+
+def count(most):
+    def read(text):
+        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"takes a number from 1 to {most}, not {text!r}")
+        return int(text)
+    return read
+
+
+def seconds(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value <= SECONDS_MOST:
+        raise argparse.ArgumentTypeError(
+            f"takes a number above 0, at most {SECONDS_MOST}, not {text!r}")
+    return value
 
 
 def options_of(words):
@@ -27,13 +48,16 @@ def options_of(words):
     parser.add_argument("rows", nargs="*", metavar="ROW", help="what to measure; all, if none is named")
     parser.add_argument("--quick", action="store_true",
                         help="fewer runs and shorter loads; the main rows, if none is named: two minutes")
-    parser.add_argument("--rounds", type=int, help="runs of each (5; 3 if quick)")
-    parser.add_argument("--seconds", type=float, help="how long a server is loaded (3; 1 if quick)")
-    parser.add_argument("--workers", type=int, action="append", help="on so many alone; may be repeated")
+    parser.add_argument("--rounds", type=count(1000), help="runs of each (5; 3 if quick)")
+    parser.add_argument("--seconds", type=seconds, help="how long a server is loaded (3; 1 if quick)")
+    parser.add_argument("--workers", type=count(WORKERS_MOST), action="append",
+                        help="on so many alone; may be repeated")
     parser.add_argument("--peers", help="names, by commas; all, if not given; 'none' for Noh alone")
     parser.add_argument("--keep", action="store_true", help="add to what was measured before")
-    parser.add_argument("--show", action="store_true", help="measure nothing, show what was measured")
-    parser.add_argument("--save", action="store_true", help="refresh docs/benchmarks.md and .svg")
+    parser.add_argument("--show", action="store_true",
+                        help="measure nothing, show what was measured of these rows, or of all")
+    parser.add_argument("--save", action="store_true",
+                        help="refresh docs/benchmarks.md and .svg, if that has all rows that they have")
     parser.add_argument("--out", default=os.path.join(ROOT, "build/bench"), help="(build/bench)")
     parser.add_argument("--programs", default=os.path.join(ROOT, "build/release/bin"),
                         help="where Noh's are (build/release/bin)")
@@ -133,14 +157,37 @@ def measure(parser, options, raw):
                 bench.row(noh, peers, row, workers)
 
 
+def page_in(docs):
+    with open(os.path.join(docs, "benchmarks.md"), encoding="utf-8") as file:
+        return file.read()
+
+
 def save(report, docs):
-    page = os.path.join(docs, "benchmarks.md")
-    with open(page, encoding="utf-8") as file:
-        text = tables.replaced(file.read(), tables.report_markdown(report, "benchmarks.svg"))
-    with open(page, "w", encoding="utf-8") as file:
-        file.write(text)
+    """Returns whether all that the page has is in the report: else it stays as it is."""
+    before, text = page_in(docs), tables.report_markdown(report, "benchmarks.svg")
+    lost = page.lost(before, text, report)
+    if lost:
+        tell(f"bench/run.py: not saved, since the page would lose {'; '.join(lost)}: "
+             "measure these too, with --keep")
+        return False
+    with open(os.path.join(docs, "benchmarks.md"), "w", encoding="utf-8") as file:
+        file.write(page.replaced(before, text))
     with open(os.path.join(docs, "benchmarks.svg"), "w", encoding="utf-8") as file:
         file.write(plot.svg(report))
+    return True
+
+
+def measured(options, raw):
+    """The lines of what was measured; of the rows that are to be shown, if such are named."""
+    try:
+        with open(raw, encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file]
+    except FileNotFoundError:
+        lines = []
+    if options.show and (options.rows or options.workers):
+        rows = options.chosen if options.rows else plan.ROWS
+        lines = figures.of_rows(lines, rows, options.steps, options.workers)
+    return lines if any("run" not in line for line in lines) else []
 
 
 def main():
@@ -150,18 +197,24 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     os.environ["LC_ALL"] = "C"
 
+    if options.save:
+        try:
+            page.replaced(page_in(options.docs), "")
+        except (OSError, ValueError) as error:
+            parser.error(f"cannot save to {options.docs}/benchmarks.md: {error}")
     os.makedirs(options.out, exist_ok=True)
     raw = os.path.join(options.out, "raw.jsonl")
     if not options.show:
         measure(parser, options, raw)
-    with open(raw, encoding="utf-8") as file:
-        lines = [json.loads(line) for line in file]
+    lines = measured(options, raw)
+    if not lines:
+        parser.error(f"nothing to show: {raw} has no such figures")
     report = figures.report(lines)
     print(tables.report_text(report, figures.newest(lines)[1]))
     with open(os.path.join(options.out, "benchmarks.svg"), "w", encoding="utf-8") as file:
         file.write(plot.svg(report))
-    if options.save:
-        save(report, options.docs)
+    if options.save and not save(report, options.docs):
+        return 1
     return 1 if report.problems else 0
 
 

@@ -149,6 +149,13 @@ def _merged(heads, live):
     return head
 
 
+def of_rows(lines, rows, steps, workers):
+    """The lines of these rows alone, on so many workers if any are named."""
+    names = {row.name for row in rows}
+    return [line for line in lines if "run" in line or ("step" in line and steps) or
+            (line.get("row") in names and (not workers or line["workers"] in workers))]
+
+
 def newest(lines):
     """Splits the lines of a file into its heads, made one, and the records of whatever was measured
     last: a pair that is measured again takes the place of what it was."""

@@ -209,16 +209,3 @@ def report_markdown(report, picture):
     if report.problems:
         parts.append("Failed in this run:\n\n" + "\n".join(f"- {words}" for words in report.problems))
     return "\n\n".join(parts)
-
-
-BEGIN = "<!-- figures of bench/run.py --save: begin -->"
-END = "<!-- figures of bench/run.py --save: end -->"
-
-
-def replaced(page, text):
-    """The page with the text between its two marks; raises ValueError if it lacks them."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"lacks the lines {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"

@@ -128,9 +128,9 @@ class Stage:
     def run(self, words):
         """The exit status, what it prints, and its lines."""
         done = subprocess.run(
-            [f"{ROOT}/bench/run.py", *words.split(), "--programs", f"{self.folder}/programs",
+            [f"{ROOT}/bench/run.py", "--programs", f"{self.folder}/programs",
              "--peers-in", f"{self.folder}/peers", "--builds", f"{self.folder}/builds",
-             "--out", f"{self.folder}/out", "--docs", f"{self.folder}/docs"],
+             "--out", f"{self.folder}/out", "--docs", f"{self.folder}/docs", *words.split()],
             capture_output=True, text=True, timeout=60)
         if not os.path.exists(f"{self.folder}/out/raw.jsonl"):
             return done.returncode, done.stdout + done.stderr, []
@@ -274,6 +274,29 @@ def adds_to_what_was_measured(stage):
     expect(shown in text, f"shows the same again: {shown}")
     expect("Made by bench/run.py pingpong ring --workers 1 --rounds 1 and bench/run.py ring --workers 1 "
            "--rounds 1 --keep\n" in text, f"says by which commands: {text}")
+    _, shown, _ = stage.run("--show ring")
+    expect(row_of(shown, "ring")[4] == "40.0 ±0%, 4.00×" and
+           row_of(shown, "pingpong") == [""], f"shows one row alone: {shown}")
+
+
+def saves_no_less_than_there_is(stage):
+    stage.numbers("noh", 10)
+    stage.peer("one", "pingpong\nring")
+    stage.peer("two", "pingpong")
+    for name in ("one", "two"):
+        stage.numbers(name, 20)
+    stage.run("pingpong ring --workers 1 --rounds 1 --save")
+    page, picture = stage.read("docs/benchmarks.md"), stage.read("docs/benchmarks.svg")
+
+    status, text, _ = stage.run("pingpong --workers 1 --rounds 1 --save")
+    expect(status == 1 and "would lose ring, 1 token on 1:" in text, f"another row: {text}")
+    status, text, _ = stage.run("pingpong ring --workers 1 --rounds 1 --peers one --save")
+    expect(status == 1 and "would lose Two:" in text, f"another peer: {text}")
+    expect(stage.read("docs/benchmarks.md") == page and stage.read("docs/benchmarks.svg") == picture,
+           "leaves both as they were")
+    status, text, _ = stage.run("pingpong --workers 1 --rounds 2 --keep --save")
+    expect(status == 0 and "Medians of 1 to 2 runs" in stage.read("docs/benchmarks.md"),
+           f"adds to what was measured: {text}")
 
 
 def sets_fibers_beside_what_they_replace(stage):
@@ -302,6 +325,14 @@ def refuses(stage):
     for words in ("juggling", "pingpong --peers nobody"):
         status, text, _ = stage.run(words)
         expect(status == 2 and "there is no" in text, f"{words}: {text}")
+    for words in ("--rounds -1", "--rounds 0", "--rounds 1.5", "--seconds -1", "--seconds 0",
+                  "--seconds nan", "--workers 0", "--workers 257"):
+        status, text, lines = stage.run(f"pingpong {words}")
+        expect(status == 2 and "takes a number" in text and not lines, f"{words}: {text}")
+    for words, why in (("--show", "nothing to show"), ("--show ring", "nothing to show"),
+                       ("--save --docs /nonexistent", "cannot save to /nonexistent/benchmarks.md")):
+        status, text, lines = stage.run(f"{words}")
+        expect(status == 2 and why in text and "Traceback" not in text and not lines, f"{words}: {text}")
 
 
 def floor_measures_steps(stage):
@@ -325,7 +356,7 @@ def floor_measures_steps(stage):
 
 for test in (compares_by_turns, tells_a_tie, leaves_out_and_goes_on, believes_no_wrong_result,
              loads_servers, asks_nobody_for_what_he_lacks, saves, adds_to_what_was_measured,
-             sets_fibers_beside_what_they_replace,
+             saves_no_less_than_there_is, sets_fibers_beside_what_they_replace,
              has_a_colour_for_each_peer, refuses, floor_measures_steps):
     with tempfile.TemporaryDirectory() as folder:
         before = failures
