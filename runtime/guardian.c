@@ -26,6 +26,8 @@ struct root {
 static void run_root(void *state)
 {
 	struct root *root = (struct root *)state;
+	if (!root->function)
+		noh_fail("there is no function to run as the root");
 	int status = root->function(root->argument);
 	worker_here()->runtime->status = status < 0 || status > 125 ? 1 : status;
 }

@@ -87,11 +87,30 @@ static bool is_within(const char *option, uint32_t value, uint32_t most)
 	return false;
 }
 
+static bool is_level(enum noh_level level)
+{
+	if (level <= NOH_SILENT)
+		return true;
+	runtime_log(NULL, NOH_ERROR, "noh_run: .log_level = %d: must be NOH_DEBUG to NOH_SILENT",
+		    (int)level);
+	return false;
+}
+
+static bool is_time(const char *option, int64_t ms)
+{
+	if (ms >= 0)
+		return true;
+	runtime_log(NULL, NOH_ERROR, "%s = %lld: must not be negative", option, (long long)ms);
+	return false;
+}
+
 // What is out of range is a mistake, most often a negative number.
 static bool are_well(const struct noh_options *options, const struct simulation *simulation)
 {
 	return is_within("noh_run: .workers", options->workers, WORKER_LIMIT) &&
 	       is_within("noh_run: .budget", options->budget, BUDGET_LIMIT) &&
+	       is_level(options->log_level) &&
+	       is_time("noh_run: .shutdown_ms", options->shutdown_ms) &&
 	       (!simulation ||
 		is_within("noh_simulate: .turn_most", simulation->options.turn_most, BUDGET_LIMIT));
 }
@@ -109,8 +128,7 @@ static void take_options(struct noh_runtime *runtime, const struct noh_options *
 	runtime->log = options->log;
 	runtime->log_argument = options->log_argument;
 	runtime->log_lines = options->log_lines ? options->log_lines : DEFAULT_LOG_LINES;
-	runtime->shutdown_ms =
-		options->shutdown_ms > 0 ? options->shutdown_ms : DEFAULT_SHUTDOWN_MS;
+	runtime->shutdown_ms = options->shutdown_ms ? options->shutdown_ms : DEFAULT_SHUTDOWN_MS;
 	runtime->seed = options->seed ? options->seed : random_fresh_seed();
 }
 

@@ -61,6 +61,17 @@ Test(status, is_1_when_the_root_fails)
 	cr_expect_eq(noh_run(fail, NULL), 1);
 }
 
+Test(status, is_1_without_a_root)
+{
+	struct captured captured = captured_begin();
+	int status = noh_run(NULL, NULL, .workers = 1);
+	char *text = captured_end(captured);
+
+	cr_expect_eq(status, 1);
+	cr_expect(strstr(text, "there is no function to run as the root"), "%s", text);
+	free(text);
+}
+
 static int end_with_code(void *unused)
 {
 	(void)unused;
@@ -314,6 +325,23 @@ Test(options, out_of_range_are_an_error_at_the_start)
 	expect_option_refused(
 		status, captured,
 		"error -: noh_simulate: .turn_most = 4294967295: must be at most 268435455\n");
+
+	captured = captured_begin();
+	status = noh_run(count_workers, NULL, .log_level = (enum noh_level)77);
+	expect_option_refused(
+		status, captured,
+		"error -: noh_run: .log_level = 77: must be NOH_DEBUG to NOH_SILENT\n");
+
+	captured = captured_begin();
+	status = noh_run(count_workers, NULL, .log_level = (enum noh_level) - 1);
+	expect_option_refused(
+		status, captured,
+		"error -: noh_run: .log_level = -1: must be NOH_DEBUG to NOH_SILENT\n");
+
+	captured = captured_begin();
+	status = noh_run(count_workers, NULL, .shutdown_ms = -5);
+	expect_option_refused(status, captured,
+			      "error -: noh_run: .shutdown_ms = -5: must not be negative\n");
 }
 
 Test(environment, wins_over_the_options)
