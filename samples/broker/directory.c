@@ -2,6 +2,7 @@
  * connections have them. If it fails, all sessions end with it, and clients begin anew. */
 #include "broker/directory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,6 +131,23 @@ static void on_left(struct directory *self, const struct left *msg)
 		end_session(self, client);
 }
 
+/* Who is away cannot be told, so the log tells whose messages are lost. */
+static void on_overflowed(struct directory *self, const struct overflowed *msg)
+{
+	enum { SHOWN_MOST = 64 }; // bytes of a name
+	struct client *client = find_by_session(self, noh_sender());
+	char who[SHOWN_MOST + 64];
+
+	(void)msg;
+	if (!client)
+		return;
+	snprintf(who, sizeof(who), "client '%.*s%s', which is away",
+		 client->size < SHOWN_MOST ? client->size : SHOWN_MOST, (const char *)client->id,
+		 client->size > SHOWN_MOST ? "..." : "");
+	noh_send(self->broker->journal, noted, .who = who,
+		 .what = "has too much waiting for it, newer messages are lost");
+}
+
 /* One that was to end is not listed any more; any other has failed. */
 static void on_down(struct directory *self, const struct noh_down *msg)
 {
@@ -175,4 +193,5 @@ static void on_start(struct directory *self, const struct noh_start *msg)
 }
 
 NOH_ACTOR(directory, (noh_start, on_start), (arrived, on_arrived), (left, on_left),
-	  (noh_down, on_down), (subscriptions_lost, on_subscriptions_lost));
+	  (overflowed, on_overflowed), (noh_down, on_down),
+	  (subscriptions_lost, on_subscriptions_lost));

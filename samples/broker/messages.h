@@ -90,7 +90,8 @@ NOH_MESSAGE(dismissed);
 NOH_MESSAGE(give_way);
 
 /* Session to connection, which then says its last words: the client takes too little of what it
- * has subscribed to. */
+ * has subscribed to. While it is away to the directory, which knows its name: what is too much is
+ * lost. */
 NOH_MESSAGE(overflowed);
 
 /* Session to directory: nobody needs it any more, if nobody was attached since. */

@@ -75,6 +75,14 @@ static void print_manual(void)
 	printf("  --%-20s F  refuses subscriptions to this filter; may be given again\n"
 	       "  --%-20s    prints this\n",
 	       "refuse-filter", "help");
+	printf("\n"
+	       "Where a session has as many messages or bytes waiting as it may, newer ones are "
+	       "lost to\n"
+	       "it. At QoS 1 or 2 it is disconnected then, if it is there, and named in the log, "
+	       "if it\n"
+	       "is away. A client that wants one session more than may be kept is refused; one "
+	       "that was\n"
+	       "away for too long finds nothing of its session.\n");
 	printf("\nIt prints `listening on 127.0.0.1:PORT` once it accepts, and ends in order on "
 	       "SIGINT and\nSIGTERM. All that it keeps is in memory.\n");
 }

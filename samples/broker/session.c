@@ -123,7 +123,8 @@ static noh_bytes own_body(const struct session *self, noh_bytes body, uint64_t q
 	return copy;
 }
 
-/* At QoS 0 a message too many is lost, as it may be. At QoS 1 and 2 the client is to know. */
+/* At QoS 0 a message too many is lost, as it may be. At QoS 1 and 2 the client is to know, or,
+ * where it is away, who reads the log. */
 static void overflow(struct session *self, uint64_t qos)
 {
 	if (!qos || self->overflows)
@@ -132,8 +133,7 @@ static void overflow(struct session *self, uint64_t qos)
 	if (is_connected(self))
 		noh_send(self->connection, overflowed);
 	else
-		noh_send(self->broker->journal, noted, .who = "a client that is away",
-			 .what = "has too much waiting for it, newer messages are lost");
+		noh_send(self->broker->directory, overflowed);
 }
 
 static void on_deliver(struct session *self, const struct deliver *msg)

@@ -104,6 +104,8 @@ def full_while_away(broker):
     client.subscribe(("away", 1))
     client.send(DISCONNECT_BYTES).expect_end()
     flood(publisher, "away", 600, 100)
+    check(any(b"client 'away', which is away: has too much waiting" in line
+              for line in broker.log_lines()), "it is not logged")
     client = broker.client()
     check(client.connect("away", clean=False), "the session is lost")
     check([number_of(client.message()) for _ in range(500)] == list(range(500)), "not in order")
