@@ -157,7 +157,11 @@ noh_actor noh_spawn_type(const struct noh_actor_type *type, const void *state,
 /* The running actor; NOH_NOBODY in plain threads. Never inlined: a fiber may have moved. */
 noh_actor noh_self(void);
 
-/* Who sent the message in hand; NOH_NOBODY if a plain thread did. */
+/* Who sent the message in hand; NOH_NOBODY if a plain thread did. Of what the library sends: for a
+ * timer's message this is the running actor itself; for the noh_down of a monitor and for noh_exit
+ * the actor that they name, which is gone as a rule; for the outcome of an ask who answered (of one
+ * that failed it may be anybody); else NOH_NOBODY: noh_start, noh_stopping, the noh_down of a
+ * child, noh_started, noh_crashed, noh_dead_letter, the network's. */
 noh_actor noh_sender(void);
 
 /* The parent of the running actor; NOH_NOBODY if it has none. */
@@ -198,8 +202,8 @@ static inline int noh_send_sized(noh_actor to, const struct noh_message_type *ty
 }
 
 /* The same, to the sender of the message in hand: `noh_send_back(booked, .cents = 500);`
- * Handlers, fibers. -EINVAL also if nobody sent it, or a plain thread. (A request is answered by
- * noh_reply(), ask.h.) */
+ * Handlers, fibers. -EINVAL also if nobody sent it, or a plain thread. In the handler of a noh_down
+ * it reaches nobody: .who has ended. (A request is answered by noh_reply(), ask.h.) */
 #define noh_send_back(message, ...)                                              \
 	noh_send_back_sized(&message##_message, NOH_VALUE(message, __VA_ARGS__), \
 			    sizeof(struct message))
