@@ -93,7 +93,8 @@ int64_t noh_remaining_ms(void);
 #define noh_reply(message, ...) noh_reply_type(&message##_message, NOH_VALUE(message, __VA_ARGS__))
 int noh_reply_type(const struct noh_message_type *type, const void *body);
 
-/* Answers the request in hand with an error: a negative errno and a text for people. */
+/* Answers the request in hand with an error: a negative errno and a text for people. The asker must
+ * be able to tell it from an answer, so an `err` that is not negative arrives as -EINVAL. */
 int noh_reply_error(int err, const char *text);
 
 /* Where an answer goes: a value, kept and sent like a handle. */

@@ -31,8 +31,9 @@ struct noh_options {
 
 /* Runs `function(argument)` as the root, a fiber, on a new runtime: the caller's thread becomes
  * worker 0. Ends all actors when the root ends. Plain threads only; from inside a runtime it is an
- * error. Returns an exit status: what the function returned (0 to 125), 1 after a failure or a
- * missed shutdown deadline, 128 + n after a second signal. */
+ * error. Returns an exit status: what the function returned, if that is 0 to 125, and 1 if it is
+ * anything else (shells give what is above a meaning of their own, and a negative errno is a
+ * failure); 1 after a failure or a missed shutdown deadline; 128 + n after a second signal. */
 #define noh_run(function, argument, ...) \
 	noh_run_with(function, argument, \
 		     NOH_VALUE(noh_options, .size = sizeof(struct noh_options), __VA_ARGS__))
