@@ -4,6 +4,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+
+static const char *article(const char *noun)
+{
+	return strchr("aeiou", noun[0]) ? "an" : "a";
+}
 
 static double ns_per_operation(const struct work *work)
 {
@@ -30,12 +36,13 @@ static const char *grouped(uint64_t value, char text[static 32])
 void report_print(const struct report *report)
 {
 	const struct work *work = report->work;
+	const char *an = article(report->workload->operation);
 	char text[32];
 
-	printf("%-9s%3" PRIu32 " %-8s%14s x%10.1f ns a %-8s%8.3f s%9.1f MB", report->workload->name,
-	       report->workers, report->workers == 1 ? "worker" : "workers", grouped(work->n, text),
-	       ns_per_operation(work), report->workload->operation, work->seconds,
-	       (double)report->peak_rss_bytes / 1e6);
+	printf("%-9s%3" PRIu32 " %-8s%14s x%10.1f ns %s %-*s%8.3f s%9.1f MB",
+	       report->workload->name, report->workers, report->workers == 1 ? "worker" : "workers",
+	       grouped(work->n, text), ns_per_operation(work), an, (int)(10 - strlen(an)),
+	       report->workload->operation, work->seconds, (double)report->peak_rss_bytes / 1e6);
 	if (report->cache_line_ns > 0)
 		printf("   cache line %.0f ns", report->cache_line_ns);
 	for (size_t i = 0; i < work->extra_count; i++) {
