@@ -50,9 +50,11 @@ for workload in WORKLOADS:
             expect(result[key] > 0, f"{command}: {key} in {result}")
 
 for options in ["pingpong --tokens 7 --n 1000", "pairs --tokens 7 --n 1000",
-                "ring --tokens 7 --n 1000", "big --n 1", "fanin --n 1", "skynet --n 1"]:
+                "ring --tokens 7 --n 1000", "big --n 1", "fanin --n 1", "skynet --n 1",
+                "pairs --tokens 2000 --n 2000", "idle --n 1000"]:
     run = bench(options)
-    expect(run.returncode == 0 and run.stdout.count("\n") == 1, f"{options}: {run}")
+    expect(run.returncode == 0 and run.stdout.count("\n") == 1 and not run.stderr, f"{options}: {run}")
+    expect(" ns an actor " in run.stdout or not options.startswith("idle"), f"{options}: {run.stdout}")
 
 for options in WRONG:
     run = bench(options)
