@@ -20,6 +20,12 @@ if [ "${1:-}" = --accept ]; then
   shift
 fi
 bin=${1:-$here/../build/release}/bin
+for program in noh-bench noh-load echo broker; do
+  if [ ! -x "$bin/$program" ]; then
+    echo "gate: there is no $bin/$program; usage: bench/gate.sh [--accept] [BUILD]" >&2
+    exit 2
+  fi
+done
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
