@@ -32,6 +32,9 @@
 	_Pragma("GCC visibility push(default)") extern "C" {
 #define NOH_END } _Pragma("GCC visibility pop") _Pragma("clang diagnostic pop")
 #else
+// In C++ g++ -Wextra warns of each field that a call leaves out, as most do. It says nothing of what
+// stands in a system header's macro; of a user's own words it warns as ever.
+#pragma GCC system_header
 #define NOH_BEGIN _Pragma("GCC visibility push(default)") extern "C" {
 #define NOH_END } _Pragma("GCC visibility pop")
 #endif
