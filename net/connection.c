@@ -41,18 +41,6 @@ void connection_ask(struct connection *connection, uint32_t what)
 
 // ---- data
 
-// Most often by the worker that will run the owner, which has others before it to run.
-static inline void post_data(struct slot *owner, struct envelope *envelope)
-{
-	struct worker *worker = this_worker;
-
-	if (!mailbox_push(&owner->in, envelope))
-		return;
-	if (!worker || !slot_is_shared_in(owner, worker->wakes_blindly) ||
-	    !(ring_put_next(&worker->ring, owner) || ring_push(&worker->ring, owner)))
-		schedule(owner);
-}
-
 // What deliver() does, but the message is written where it will be read.
 static inline void tell_data(struct connection *connection, uint64_t owner, noh_bytes bytes)
 {
@@ -72,7 +60,9 @@ static inline void tell_data(struct connection *connection, uint64_t owner, noh_
 			  noh_message_id(&noh_tcp_data_message);
 	envelope->ask = (uint64_t)(uintptr_t)&connection->data_gate;
 	memcpy(envelope->body, &data, sizeof(data));
-	post_data(slot, envelope);
+	// Most often by the worker that will run the owner, which has others before it to run.
+	if (mailbox_push(&slot->in, envelope))
+		schedule_here(this_worker, slot);
 }
 
 // ---- closing

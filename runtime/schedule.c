@@ -100,7 +100,8 @@ static void push_ring(struct worker *worker, struct slot *slot)
 		overflow(worker, slot);
 		return;
 	}
-	maybe_wake_one(worker);
+	if (!worker->wakes_blindly)
+		maybe_wake_one(worker);
 }
 
 static void put_pinned_last(struct worker *worker)

@@ -164,6 +164,15 @@ struct slot *take_from_ring(struct worker *worker);
 /* The worker's own thread. Who is next goes to the end of those who wait. */
 void put_next_last(struct worker *worker);
 
+/* Any thread; `worker` is its own, or NULL. schedule(), in line where that is short: the worker
+ * will run it, and nobody else must be woken to share it. */
+static inline void schedule_here(struct worker *worker, struct slot *slot)
+{
+	if (!worker || !slot_is_shared_in(slot, worker->wakes_blindly) ||
+	    !(ring_put_next(&worker->ring, slot) || ring_push(&worker->ring, slot)))
+		schedule(slot);
+}
+
 /* The worker's own thread. The next slot, or else the pinned one. NULL: nobody. */
 static inline struct slot *take_next(struct worker *worker)
 {
