@@ -128,17 +128,6 @@ void handle_left(struct worker *worker, struct slot *slot, struct envelope *enve
 		worker->hand = NULL;
 }
 
-// After a handler has returned: mostly there is nothing left to do.
-static inline void done_with(struct worker *worker, struct slot *slot, struct envelope *envelope,
-			     const struct message_info *info, enum noh_handled handled)
-{
-	if (__builtin_expect(
-		    handled != NOH_HANDLED || worker->unusual || envelope->ask || info->holds, 0))
-		handle_done(worker, slot, envelope, handled);
-	else
-		worker->hand = NULL;
-}
-
 static inline void to_handler(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	uint32_t id = post_id(envelope);
@@ -147,7 +136,11 @@ static inline void to_handler(struct worker *worker, struct slot *slot, struct e
 
 	worker->hand = envelope;
 	worker->statistics.messages++;
-	done_with(worker, slot, envelope, info, slot->type->receive(slot->state, &in));
+	enum noh_handled handled = slot->type->receive(slot->state, &in);
+	if (handled != NOH_HANDLED || worker->unusual || envelope->ask || info->holds)
+		handle_done(worker, slot, envelope, handled);
+	else
+		worker->hand = NULL;
 }
 
 static void answer_to_handler(struct worker *worker, struct slot *slot, struct envelope *envelope)
@@ -166,52 +159,29 @@ static void answer_to_handler(struct worker *worker, struct slot *slot, struct e
 	handle_done(worker, slot, envelope, handled);
 }
 
-static void gated_to_handler(struct worker *worker, struct slot *slot, struct envelope *envelope)
+static __attribute__((noinline)) void alarm_rings(struct worker *worker, struct slot *slot,
+						  struct envelope *envelope)
 {
-	struct gate *gate = (struct gate *)(uintptr_t)envelope->ask;
-	if (gate && !gate->ops->admit(gate, envelope->body)) {
-		drop(worker, envelope);
-		return;
-	}
-	if (__builtin_expect(post_id(envelope) == noh_message_id(&noh_alarm_message), 0)) {
-		drop(worker, envelope);
-		if (!guardian_alarm(worker, slot) && !grace_alarm(worker, slot))
-			asks_alarm(worker, slot);
-		return;
-	}
-	if (slot->flags & SLOT_STAMPED && post_id(envelope) == noh_message_id(&noh_idle_message) &&
-	    !idle_is_over_limit(worker, slot)) {
-		drop(worker, envelope);
-		return;
-	}
-	to_handler(worker, slot, envelope);
+	drop(worker, envelope);
+	if (!guardian_alarm(worker, slot) && !grace_alarm(worker, slot))
+		asks_alarm(worker, slot);
 }
 
-// Of all these the most frequent: an event, or a message that holds something and asks for no
-// answer, for a living actor with handlers, and nothing else to be looked at before.
-static inline bool is_simple(const struct slot *slot, const struct envelope *envelope)
-{
-	const int how = SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED;
-	uint32_t kind = post_type(envelope) & ~(uint32_t)(POST_ID_MASK | POST_HELD);
-	uint32_t usual = envelope->ask ? (uint32_t)POST_GATED << POST_SHIFT : 0;
-
-	return kind == usual && (slot->flags & how) == SLOT_ALIVE && is_for_tenant(slot, envelope);
-}
-
-static __attribute__((noinline)) void handle_simple(struct worker *worker, struct slot *slot,
-						    struct envelope *envelope)
+// An event, if its gate admits it; or a message that holds something and asks for no answer.
+static __attribute__((noinline)) void simple_to_handler(struct worker *worker, struct slot *slot,
+							struct envelope *envelope)
 {
 	struct gate *gate = (struct gate *)(uintptr_t)envelope->ask;
 	uint32_t id = post_id(envelope);
 	const struct message_info *info = message_info(id);
 	struct noh_delivery in = {.id = id, .body = envelope->body};
 
-	if (__builtin_expect(id == noh_message_id(&noh_alarm_message), 0)) {
-		gated_to_handler(worker, slot, envelope);
-		return;
-	}
 	if (gate && !gate->ops->admit(gate, envelope->body)) {
 		drop(worker, envelope);
+		return;
+	}
+	if (__builtin_expect(id == noh_message_id(&noh_alarm_message), 0)) {
+		alarm_rings(worker, slot, envelope);
 		return;
 	}
 	worker->hand = envelope;
@@ -227,6 +197,14 @@ static __attribute__((noinline)) void handle_simple(struct worker *worker, struc
 	message_release(info, envelope->body);
 }
 
+// Of a slot with SLOT_STAMPED: a quiet spell has not been as long as that.
+static bool is_idle_too_soon(struct worker *worker, struct slot *slot,
+			     const struct envelope *envelope)
+{
+	return post_id(envelope) == noh_message_id(&noh_idle_message) &&
+	       !idle_is_over_limit(worker, slot);
+}
+
 // There is no life to handle it: the next one will, if there may be one and the old one has not
 // caused it.
 static void between_lives(struct worker *worker, struct slot *slot, struct envelope *envelope)
@@ -234,7 +212,7 @@ static void between_lives(struct worker *worker, struct slot *slot, struct envel
 	enum post_kind kind = post_kind(envelope);
 
 	if (slot->type == &guardian_actor_type && kind == POST_GATED)
-		gated_to_handler(worker, slot, envelope); // its deadline, while it ends
+		simple_to_handler(worker, slot, envelope); // its deadline, while it ends
 	else if (is_from_user(envelope) && life_keeps_mail(slot))
 		saved_keep(slot, envelope);
 	else
@@ -264,8 +242,11 @@ static void to_living(struct worker *worker, struct slot *slot, struct envelope 
 		drop(worker, envelope);
 	else if (kind == POST_ANSWER)
 		answer_to_handler(worker, slot, envelope);
+	else if (kind == POST_GATED && slot->flags & SLOT_STAMPED &&
+		 is_idle_too_soon(worker, slot, envelope))
+		drop(worker, envelope);
 	else if (kind == POST_GATED)
-		gated_to_handler(worker, slot, envelope);
+		simple_to_handler(worker, slot, envelope);
 	else
 		to_handler(worker, slot, envelope);
 }
@@ -366,10 +347,21 @@ static __attribute__((noinline)) void handle_rare(struct worker *worker, struct 
 	to_living(worker, slot, envelope);
 }
 
+// Of what handle_other() is given the most frequent: simple, for a living actor with handlers, and
+// nothing else is to be looked at before.
+static inline bool is_simple(const struct slot *slot, const struct envelope *envelope)
+{
+	const int how = SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED;
+	uint32_t kind = post_type(envelope) & ~(uint32_t)(POST_ID_MASK | POST_HELD);
+	uint32_t usual = envelope->ask ? (uint32_t)POST_GATED << POST_SHIFT : 0;
+
+	return kind == usual && (slot->flags & how) == SLOT_ALIVE && is_for_tenant(slot, envelope);
+}
+
 void handle_other(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	if (is_simple(slot, envelope))
-		handle_simple(worker, slot, envelope);
+		simple_to_handler(worker, slot, envelope);
 	else
 		handle_rare(worker, slot, envelope);
 }
