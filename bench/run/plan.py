@@ -55,7 +55,7 @@ def _server(name, title, offer, load, main=False, measures=(CPU,), qos=0):
                workers=(1,))
 
 
-# So many operations that no run of Noh is much shorter than a tenth of a second.
+# So many operations that a run of Noh takes some 70 ms or more.
 ROWS = (
     _messages("pingpong", "pingpong", 8_000_000, main=True),
     _messages("ring", "ring, 1 token", 8_000_000),
