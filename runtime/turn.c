@@ -84,10 +84,14 @@ static void look(struct worker *worker)
 
 void look_idly(struct worker *worker)
 {
-	uint64_t now_ns = runtime_now_ns(worker->runtime);
-	if (worker->statistics.turns == worker->idle_after)
-		worker->counted_from_ns += now_ns - worker->now_ns;
+	bool was_idle = worker->idle_after == worker->statistics.turns;
 	worker->idle_after = worker->statistics.turns;
+	if (!was_idle && worker->turns_before == worker->statistics.turns)
+		return; // it has just looked
+
+	uint64_t now_ns = runtime_now_ns(worker->runtime);
+	if (was_idle)
+		worker->counted_from_ns += now_ns - worker->now_ns;
 	ck_pr_store_64(&worker->now_ns, now_ns);
 }
 
