@@ -41,7 +41,7 @@ static inline bool handle_plain(struct worker *worker, struct slot *slot, struct
 	worker->hand = envelope;
 	worker->statistics.messages++;
 	enum noh_handled handled = slot->type->receive(slot->state, in);
-	if (__builtin_expect(handled != NOH_HANDLED || worker->afterwards, 0)) {
+	if (__builtin_expect((unsigned)handled | worker->afterwards, 0)) {
 		handle_left(worker, slot, envelope, handled);
 		return false;
 	}

@@ -176,14 +176,17 @@ static inline __attribute__((always_inline)) int send_words(struct worker *worke
 	worker->granted--;
 	// If it was woken, the push has seen what its last turn left; before, a fiber may not have
 	// been at home yet, or another tenant was here.
-	if (!worker->wakes_vary) {
+	if (__builtin_expect(!worker->wakes_vary, 1)) {
 		if (!mailbox_push_by_branch(&slot->in, envelope))
 			return 0;
 		if (__builtin_expect(!slot_is_shared_in(slot, worker->wakes_blindly), 0))
 			return wake_anyhow(worker, slot, true);
-		if (ring_put_next(&worker->ring, slot) || ring_put_if(&worker->ring, slot, true))
-			return 0;
-		return wake_anyhow(worker, slot, true);
+		if (__builtin_expect(!ring_put_next(&worker->ring, slot), 0) &&
+		    !ring_put_if(&worker->ring, slot, true))
+			return wake_anyhow(worker, slot, true);
+		int done = 0;
+		__asm__("" : "+r"(done)); // or compilers jump from here to the other return
+		return done;
 	}
 	// Nothing may branch on a wake while it varies: see ring_put_if().
 	bool woken = mailbox_push(&slot->in, envelope);

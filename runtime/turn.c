@@ -374,7 +374,7 @@ static inline __attribute__((always_inline)) void go_on(struct worker *worker, s
 							uint64_t tenant)
 {
 	struct envelope *envelope;
-	if (!go_on_plainly(worker, slot, tenant, &envelope))
+	if (__builtin_expect(!go_on_plainly(worker, slot, tenant, &envelope), 0))
 		go_on_anyhow(worker, slot, envelope);
 }
 
