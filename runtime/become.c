@@ -63,8 +63,10 @@ static struct worker *handler_here(const char *call)
 void noh_replay(void)
 {
 	struct worker *worker = handler_here("noh_replay");
-	if (worker)
-		worker->replay = worker->unusual = true;
+	if (worker) {
+		worker->replay = true;
+		worker->afterwards |= AFTER_MESSAGE;
+	}
 }
 
 void noh_become_type(const struct noh_actor_type *type)
@@ -85,7 +87,8 @@ void noh_become_type(const struct noh_actor_type *type)
 		rare->born_as = slot->type;
 	ck_pr_store_ptr(&slot->type, (void *)type);
 	birth_hear(slot);
-	worker->replay = worker->unusual = true;
+	worker->replay = true;
+	worker->afterwards |= AFTER_MESSAGE;
 }
 
 int noh_postpone(void)
@@ -101,6 +104,7 @@ int noh_postpone(void)
 		most = POSTPONED_MOST;
 	if (rare_of(slot)->postponed_count >= (most < POSTPONED_END ? most : POSTPONED_END))
 		return -EAGAIN;
-	worker->postponed = worker->unusual = true;
+	worker->postponed = true;
+	worker->afterwards |= AFTER_MESSAGE;
 	return 0;
 }

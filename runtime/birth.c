@@ -119,7 +119,8 @@ void birth_plain(struct worker *worker, struct slot *slot)
 		bound_begin(slot, false);
 	if (slot->flags & SLOT_HEARS_START)
 		turn_give(worker, slot, &noh_start_message, &first_start);
-	worker->unusual = false; // no message was in hand, and its end has been seen to
+	worker->afterwards &=
+		(uint8_t)~AFTER_MESSAGE; // no message was in hand, and its end has been seen to
 }
 
 void birth_by_envelope(struct worker *worker, struct slot *slot, struct envelope *envelope)

@@ -104,7 +104,8 @@ void noh_end(int code, const char *reason)
 	if (worker->end_asked)
 		return; // the first one counts
 	fetch_place(worker->running);
-	worker->end_asked = worker->unusual = true;
+	worker->end_asked = true;
+	worker->afterwards |= AFTER_MESSAGE;
 	worker->end_code = code;
 	if (__builtin_expect(reason || worker->end_reason, 0))
 		set_end_reason(worker, reason);

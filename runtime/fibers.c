@@ -489,6 +489,6 @@ struct scratch *scratch_here(struct worker *worker)
 {
 	if (worker->fiber)
 		return &worker->fiber->scratch;
-	worker->unusual = true;
+	worker->afterwards |= AFTER_MESSAGE;
 	return &worker->scratch;
 }

@@ -93,7 +93,7 @@ void handle_failed(struct worker *worker)
 void handle_done(struct worker *worker, struct slot *slot, struct envelope *envelope,
 		 enum noh_handled handled)
 {
-	worker->unusual = false;
+	worker->afterwards &= (uint8_t)~AFTER_MESSAGE;
 	// Most often it has only ended its life.
 	if (handled == NOH_HANDLED && worker->end_asked && !worker->scratch.used &&
 	    !worker->postponed && !worker->hand_detached && !worker->replay &&
@@ -122,7 +122,7 @@ void handle_done(struct worker *worker, struct slot *slot, struct envelope *enve
 void handle_left(struct worker *worker, struct slot *slot, struct envelope *envelope,
 		 enum noh_handled handled)
 {
-	if (handled != NOH_HANDLED || worker->unusual)
+	if (handled != NOH_HANDLED || worker->afterwards & AFTER_MESSAGE)
 		handle_done(worker, slot, envelope, handled);
 	else
 		worker->hand = NULL;
@@ -137,7 +137,8 @@ static inline void to_handler(struct worker *worker, struct slot *slot, struct e
 	worker->hand = envelope;
 	worker->statistics.messages++;
 	enum noh_handled handled = slot->type->receive(slot->state, &in);
-	if (handled != NOH_HANDLED || worker->unusual || envelope->ask || info->holds)
+	if (handled != NOH_HANDLED || worker->afterwards & AFTER_MESSAGE || envelope->ask ||
+	    info->holds)
 		handle_done(worker, slot, envelope, handled);
 	else
 		worker->hand = NULL;
@@ -187,7 +188,7 @@ static __attribute__((noinline)) void simple_to_handler(struct worker *worker, s
 	worker->hand = envelope;
 	worker->statistics.messages++;
 	enum noh_handled handled = slot->type->receive(slot->state, &in);
-	if (__builtin_expect(handled != NOH_HANDLED || worker->unusual, 0)) {
+	if (__builtin_expect(handled != NOH_HANDLED || worker->afterwards & AFTER_MESSAGE, 0)) {
 		handle_done(worker, slot, envelope, handled);
 		return;
 	}
@@ -294,7 +295,8 @@ static void from_lane(struct worker *worker, struct slot *slot)
 		simulation_note(worker, slot, envelope);
 	if (lives && is_for_tenant(slot, envelope)) {
 		struct being_handled now = begins_to_handle(worker, slot, envelope);
-		worker->hand_detached = worker->unusual = true;
+		worker->hand_detached = true;
+		worker->afterwards |= AFTER_MESSAGE;
 		to_living(worker, slot, envelope);
 		has_handled(worker, slot, &now);
 		return;

@@ -62,7 +62,7 @@ void noh_idle_after(int64_t ms)
 		return;
 	}
 	slot->flags |= SLOT_STAMPED;
-	worker->unusual = true;
+	worker->afterwards |= AFTER_MESSAGE;
 	idle->last_ns = runtime_now_ns(worker->runtime);
 	idle->after_ns = clock_after_ms(0, ms);
 	set_alarm(worker, idle);

@@ -284,8 +284,10 @@ void life_end_now(struct worker *worker, struct slot *slot)
 void noh_end_later(void)
 {
 	struct worker *worker = worker_of_call("noh_end_later");
-	if (worker->stopping && !worker->fiber)
-		worker->ends_later = worker->unusual = true;
+	if (worker->stopping && !worker->fiber) {
+		worker->ends_later = true;
+		worker->afterwards |= AFTER_MESSAGE;
+	}
 }
 
 // Not in order: killed.

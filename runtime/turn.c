@@ -156,7 +156,8 @@ static __attribute__((noinline)) struct envelope *saved_or_queued(struct worker 
 		worker->throttle = false;
 	}
 	if (slot->saved && (slot->flags & (SLOT_STATE_MASK | SLOT_FIBER)) == SLOT_ALIVE) {
-		worker->hand_detached = worker->unusual = true;
+		worker->hand_detached = true;
+		worker->afterwards |= AFTER_MESSAGE;
 		return saved_take(slot);
 	}
 	return mailbox_take(&slot->in, &slot->out);
@@ -171,18 +172,20 @@ void at_turn_end(struct turn_end *hook)
 		return;
 	hook->next = worker->turn_ends ? worker->turn_ends : &nothing_more;
 	worker->turn_ends = hook;
-	worker->has_turn_ends = true;
+	worker->afterwards |= AFTER_TURN;
 }
 
 static inline void run_turn_ends(struct worker *worker)
 {
-	while (__builtin_expect(!is_ptr(&worker->turn_ends, NULL), 0)) {
+	if (__builtin_expect(is_ptr(&worker->turn_ends, NULL), 1))
+		return;
+	while (worker->turn_ends) {
 		struct turn_end *hook = worker->turn_ends;
 		worker->turn_ends = hook->next == &nothing_more ? NULL : hook->next;
 		hook->next = NULL;
 		hook->run(hook);
 	}
-	worker->has_turn_ends = false;
+	worker->afterwards &= (uint8_t)~AFTER_TURN;
 }
 
 // The turn is over, and another does not follow at once.

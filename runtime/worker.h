@@ -22,6 +22,11 @@ struct statistics {
 	uint64_t steals, parks, wakes, polls;
 };
 
+enum {
+	AFTER_MESSAGE = 1, // at once: what one of `hand_detached` to `end_asked` says, or scratch
+	AFTER_TURN = 2,    // when the turn ends: `turn_ends`
+};
+
 struct worker {
 	// Constant while the runtime runs.
 	struct noh_runtime *runtime;
@@ -48,14 +53,7 @@ struct worker {
 	uint64_t turn_until_of; // the number of the turn for which that was found out
 	uint64_t longer_turn;   // the number of the last turn whose budget was raised
 	uint64_t ends_turn;     // the number of the last turn that was to end before that
-	union {
-		struct {
-			bool unusual; // what a returning handler leaves to be done: the next five,
-				      // or scratch
-			bool has_turn_ends; // and what its turn does
-		};
-		uint16_t afterwards; // both: a plain actor's handler leaves nothing
-	};
+	uint8_t afterwards;     // what the handler leaves to be done: AFTER_ bits
 	struct envelope *taken; // out of the mailbox, while the life ends that it came too late for
 	bool hand_detached;     // the message in hand came from the saved list: freed after it
 	bool postponed;         // noh_postpone() was called: the message in hand is kept
