@@ -29,8 +29,7 @@ void handle_left(struct worker *worker, struct slot *slot, struct envelope *enve
 		 enum noh_handled handled);
 
 // What it holds, and whom it must answer, is nothing: a plain message is done with when its handler
-// has returned, and stays in hand until the next one is. False: there is more to do, or was, and
-// the slot may be another's now.
+// has returned. False: there is more to do, or was, and the slot may be another's now.
 static inline bool handle_plain(struct worker *worker, struct slot *slot, struct envelope *envelope,
 				uint32_t id)
 {
@@ -45,6 +44,7 @@ static inline bool handle_plain(struct worker *worker, struct slot *slot, struct
 		handle_left(worker, slot, envelope, handled);
 		return false;
 	}
+	worker->hand = NULL;
 	return true;
 }
 
@@ -66,16 +66,14 @@ static inline void handle_one(struct worker *worker, struct slot *slot, struct e
 {
 	bool usual = __builtin_expect(is_usual(slot, envelope), 1);
 	int how = slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED | SLOT_NOTED);
-	if (__builtin_expect(usual, 1) && __builtin_expect(how == SLOT_ALIVE, 1)) {
-		if (handle_plain(worker, slot, envelope, post_id(envelope)))
-			worker->hand = NULL;
-	} else if (usual && how == (SLOT_ALIVE | SLOT_FIBER)) {
+	if (__builtin_expect(usual, 1) && __builtin_expect(how == SLOT_ALIVE, 1))
+		handle_plain(worker, slot, envelope, post_id(envelope));
+	else if (usual && how == (SLOT_ALIVE | SLOT_FIBER))
 		fiber_offer_message(worker, slot, envelope);
-	} else if (__builtin_expect(how & SLOT_NOTED, 0)) {
+	else if (__builtin_expect(how & SLOT_NOTED, 0))
 		handle_noted(worker, slot, envelope);
-	} else {
+	else
 		handle_other(worker, slot, envelope);
-	}
 }
 
 #endif

@@ -193,7 +193,6 @@ static inline void end_turn(struct worker *worker)
 {
 	set_ptr(&worker->running, NULL);
 	worker->self = 0;
-	worker->hand = NULL;
 	worker->granted = 0;
 }
 
@@ -277,7 +276,6 @@ static inline bool may_go_on(struct worker *worker, const struct slot *slot)
 static inline __attribute__((always_inline)) void
 go_on_anyhow(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
-	worker->hand = NULL;
 	if (!envelope)
 		envelope = take(worker, slot);
 	for (;;) {
