@@ -84,26 +84,23 @@ static inline bool swap_if_64(uint64_t *at, uint64_t expected, uint64_t value)
 					   __ATOMIC_ACQUIRE);
 }
 
-// Whether a word is this, as a relaxed load tells. Where the machine compares with memory, that is
-// one instruction with the answer in the flags; of a load, compilers make two and a register. (They
-// are macros since of a pointer compilers would keep the address of the field in a register.)
+// What a relaxed load or store tells or does, each as one instruction. Where the machine compares
+// with memory, the answer is in the flags; of a load, compilers make two and a register. (They are
+// macros since of a pointer compilers would keep the address of the field in a register.)
+//
+// NOH_IS: whether a word is this. has_none_64: whether it has none of the bits.
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-#define NOH_IS(at, value, type, compare)                                             \
+#define NOH_TEST(at, value, type, instruction, flag)                                 \
 	({                                                                           \
 		_Static_assert(sizeof(*(at)) == sizeof(type), "a word of its size"); \
-		bool noh_same;                                                       \
-		__asm__ volatile(compare " %2, %1"                                   \
-				 : "=@cce"(noh_same)                                 \
+		bool noh_holds;                                                      \
+		__asm__ volatile(instruction " %2, %1"                               \
+				 : "=@cc" flag(noh_holds)                            \
 				 : "m"(*(at)), "re"((type)(value)));                 \
-		noh_same;                                                            \
+		noh_holds;                                                           \
 	})
-#else
-#define NOH_IS(at, value, type, compare) \
-	((type)__atomic_load_n(at, __ATOMIC_RELAXED) == (type)(value))
-#endif
-
-// A relaxed load and store, in macros for the same reason.
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+#define NOH_IS(at, value, type, compare) NOH_TEST(at, value, type, compare, "e")
+#define has_none_64(at, bits) NOH_TEST(at, bits, uint64_t, "testq", "z")
 #define get_64(at)                                                                      \
 	({                                                                              \
 		uint64_t noh_got;                                                       \
@@ -113,23 +110,11 @@ static inline bool swap_if_64(uint64_t *at, uint64_t expected, uint64_t value)
 	})
 #define set_ptr(at, value) __asm__ volatile("movq %1, %0" : "=m"(*(at)) : "r"((void *)(value)))
 #else
+#define NOH_IS(at, value, type, compare) \
+	((type)__atomic_load_n(at, __ATOMIC_RELAXED) == (type)(value))
+#define has_none_64(at, bits) (!(__atomic_load_n(at, __ATOMIC_RELAXED) & (bits)))
 #define get_64(at) __atomic_load_n(at, __ATOMIC_RELAXED)
 #define set_ptr(at, value) __atomic_store_n(at, value, __ATOMIC_RELAXED)
-#endif
-
-// Likewise whether a word has none of the bits.
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-#define has_none_64(at, bits)                                                            \
-	({                                                                               \
-		_Static_assert(sizeof(*(at)) == sizeof(uint64_t), "a word of its size"); \
-		bool noh_none;                                                           \
-		__asm__ volatile("testq %2, %1"                                          \
-				 : "=@ccz"(noh_none)                                     \
-				 : "m"(*(at)), "re"((uint64_t)(bits)));                  \
-		noh_none;                                                                \
-	})
-#else
-#define has_none_64(at, bits) (!(__atomic_load_n(at, __ATOMIC_RELAXED) & (bits)))
 #endif
 
 #define is_8(at, value) NOH_IS(at, value, uint8_t, "cmpb")
