@@ -95,12 +95,7 @@ static int post_attached(noh_actor who, enum control control, struct noh_attache
 		return -ESRCH;
 
 	// Should it end right now, whoever finds the envelope tells; not this thread, from here.
-	struct envelope *envelope = envelope_new(sizeof(attached), who.id);
-	envelope->sender = 0;
-	envelope->type |= (uint32_t)POST_CONTROL << POST_SHIFT | control;
-	envelope->ask = 0;
-	memcpy(envelope->body, &attached, sizeof(attached));
-	post(slot, envelope);
+	post(slot, control_envelope(control, who.id, 0, &attached, sizeof(attached)));
 	return 0;
 }
 

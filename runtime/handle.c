@@ -119,10 +119,16 @@ void handle_done(struct worker *worker, struct slot *slot, struct envelope *enve
 		turn_end_as_asked(worker, slot);
 }
 
+// A handler has returned, and there is something to do at once.
+static inline bool is_more_to_do(const struct worker *worker, enum noh_handled handled)
+{
+	return handled != NOH_HANDLED || worker->afterwards & AFTER_MESSAGE;
+}
+
 void handle_left(struct worker *worker, struct slot *slot, struct envelope *envelope,
 		 enum noh_handled handled)
 {
-	if (handled != NOH_HANDLED || worker->afterwards & AFTER_MESSAGE)
+	if (is_more_to_do(worker, handled))
 		handle_done(worker, slot, envelope, handled);
 	else
 		worker->hand = NULL;
@@ -137,8 +143,7 @@ static inline void to_handler(struct worker *worker, struct slot *slot, struct e
 	worker->hand = envelope;
 	worker->statistics.messages++;
 	enum noh_handled handled = slot->type->receive(slot->state, &in);
-	if (handled != NOH_HANDLED || worker->afterwards & AFTER_MESSAGE || envelope->ask ||
-	    info->holds)
+	if (is_more_to_do(worker, handled) || envelope->ask || info->holds)
 		handle_done(worker, slot, envelope, handled);
 	else
 		worker->hand = NULL;
@@ -188,7 +193,7 @@ static __attribute__((noinline)) void simple_to_handler(struct worker *worker, s
 	worker->hand = envelope;
 	worker->statistics.messages++;
 	enum noh_handled handled = slot->type->receive(slot->state, &in);
-	if (__builtin_expect(handled != NOH_HANDLED || worker->afterwards & AFTER_MESSAGE, 0)) {
+	if (__builtin_expect(is_more_to_do(worker, handled), 0)) {
 		handle_done(worker, slot, envelope, handled);
 		return;
 	}

@@ -193,11 +193,7 @@ static bool replace(struct message_ring *ring, struct bound *bound, struct envel
 
 static void push_token(struct slot *slot, uint64_t to)
 {
-	struct envelope *token = envelope_new(0, to);
-	token->sender = 0;
-	token->type |= (uint32_t)POST_CONTROL << POST_SHIFT | CONTROL_LANE;
-	token->ask = 0;
-	post(slot, token);
+	post(slot, control_envelope(CONTROL_LANE, to, 0, NULL, 0));
 }
 
 void lane_post(struct slot *slot, struct bound *bound, struct envelope *envelope)

@@ -115,8 +115,7 @@ static struct envelope *look_for_types(struct fiber *fiber,
 // nothing else is to be done.
 static struct envelope *take_plain(struct worker *worker, struct slot *slot)
 {
-	struct envelope *next = (struct envelope *)load_acquire(
-		(void *const *)&slot->out.tail->next); // pairs with mailbox_push()
+	struct envelope *next = mailbox_peek(&slot->out);
 
 	if (!next || next->type >= POST_MARKED || worker->granted < 0 ||
 	    next->to != (uint32_t)worker->self || ck_pr_load_32(&slot->ending))

@@ -307,8 +307,8 @@ static struct slot *take_own(struct worker *worker)
 	worker->ring_runs = 0;
 
 	ck_pr_store_64(&worker->busy_since_ns, 0);
-	if ((ring_has_next(&worker->ring) && (slot = ring_take_next(&worker->ring))) ||
-	    (slot = take_home(worker)) || (slot = take_injected(worker)))
+	if ((slot = ring_take_next(&worker->ring)) || (slot = take_home(worker)) ||
+	    (slot = take_injected(worker)))
 		return slot;
 	return throttle_take(worker);
 }

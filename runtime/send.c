@@ -238,7 +238,7 @@ int noh_send_four_words(noh_actor to, const struct noh_message_type *type, uint6
 	return send_four_words(this_sender, to, type, first, second, third, fourth);
 }
 
-// Also where it is not as simple as that.
+// Whatever noh_sender() says, also in a fiber, under a trace, and where a handler is tested.
 static __attribute__((noinline)) int send_back_anyhow(const struct noh_message_type *type,
 						      uint64_t first, uint64_t second,
 						      uint64_t third, uint64_t fourth)

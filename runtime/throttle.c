@@ -81,10 +81,10 @@ struct slot *throttle_take(struct worker *worker)
 		return NULL;
 	pthread_mutex_lock(&throttled->lock);
 	struct slot *slot = throttled->list.first;
-	if (slot)
-		slot = is_due(worker->runtime, slot, worker->now_ns)
-			       ? slot_list_take(&throttled->list)
-			       : NULL;
+	if (slot && is_due(worker->runtime, slot, worker->now_ns))
+		slot_list_take(&throttled->list);
+	else
+		slot = NULL;
 	pthread_mutex_unlock(&throttled->lock);
 	return slot;
 }
