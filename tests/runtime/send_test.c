@@ -326,6 +326,14 @@ struct errand {
 	noh_actor to;
 };
 
+static void on_a_thread(void *(*run)(void *), noh_actor to)
+{
+	struct errand errand = {noh_runtime(), to};
+	pthread_t thread;
+	noh_check(!pthread_create(&thread, NULL, run, &errand));
+	pthread_join(thread, NULL);
+}
+
 static void *send_from_a_thread(void *argument)
 {
 	struct errand *errand = (struct errand *)argument;
@@ -338,10 +346,7 @@ static void *send_from_a_thread(void *argument)
 static int hear_from_a_thread(void *unused)
 {
 	(void)unused;
-	struct errand errand = {noh_runtime(), noh_self()};
-	pthread_t thread;
-	noh_check(!pthread_create(&thread, NULL, send_from_a_thread, &errand));
-	pthread_join(thread, NULL);
+	on_a_thread(send_from_a_thread, noh_self());
 
 	const struct word *got = noh_as(noh_receive(20000, word), word);
 	noh_check(got && !strcmp(got->text, "from outside"));
@@ -364,10 +369,7 @@ static int count_letters_of_a_thread(void *unused)
 	noh_receive(-1, noh_down);
 	noh_subscribe_dead_letters(noh_self());
 
-	struct errand errand = {noh_runtime(), gone};
-	pthread_t thread;
-	noh_check(!pthread_create(&thread, NULL, send_from_a_thread, &errand));
-	pthread_join(thread, NULL);
+	on_a_thread(send_from_a_thread, gone);
 
 	const struct noh_dead_letter *letter =
 		noh_as(noh_receive(20000, noh_dead_letter), noh_dead_letter);
@@ -488,10 +490,7 @@ static void *send_back_to_a_thread(void *argument)
 static int send_back_to_nobody(void *unused)
 {
 	(void)unused;
-	struct errand errand = {noh_runtime(), noh_self()};
-	pthread_t thread;
-	noh_check(!pthread_create(&thread, NULL, send_back_to_a_thread, &errand));
-	pthread_join(thread, NULL);
+	on_a_thread(send_back_to_a_thread, noh_self());
 
 	noh_check(noh_receive(20000, pair));
 	noh_check(noh_send_back(pair) == -EINVAL);
