@@ -1,4 +1,4 @@
-/* The depot behind the threads' pools: whole chains of free blocks, and fresh slabs. */
+/* The depot behind the threads' pools: full and empty magazines, and fresh slabs. */
 #include "mailbox/pool.h"
 
 #include <pthread.h>
@@ -12,7 +12,14 @@ enum { SLAB_BYTES = 64 * 1024, REGION_BYTES = 4 * 1024 * 1024 };
 static const uint16_t class_bytes[POOL_LARGE] = {16,  32,  48,  64,   80,   96,  112,
 						 128, 256, 512, 1024, 2048, 4096};
 
-_Thread_local struct pool_cache pool_cache;
+// What a thread without a magazine has: `end` is behind a block that is not there, and where a
+// magazine would be full.
+static struct {
+	struct magazine nothing;
+	_Alignas(MAGAZINE_BYTES) void *end;
+} none;
+
+_Thread_local struct pool_cache pool_cache = {.top = {[0 ... POOL_LARGE - 1] = &none.end}};
 
 _Noreturn static void out_of_memory(size_t size)
 {
@@ -72,11 +79,17 @@ void pool_flush(void)
 
 #else
 
+struct block {
+	struct block *next;
+};
+
 // One per class, so that classes do not wait for each other. Guarded by its lock.
 static struct depot {
 	_Alignas(CACHE_LINE) pthread_mutex_t lock;
-	struct block *chains; // full ones, linked through next_chain
-	struct block *loose;  // what ending threads gave back
+	struct magazine *full, *empty;        // linked through next
+	struct block *loose;                  // what ending threads gave back
+	char *fresh, *fresh_end;              // of a slab that is not used up
+	struct magazine *unused, *unused_end; // likewise, of magazines
 } depots[POOL_LARGE] = {
 	[0 ... POOL_LARGE - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER},
 };
@@ -115,63 +128,107 @@ static char *fresh_slab(void)
 	return slab;
 }
 
-// Cuts a slab into chains; one is returned, the others go to the depot, whose lock is held.
-static struct chain cut_slab(struct depot *depot, enum pool_class class)
+// ---- magazines
+
+static struct magazine *in_use(enum pool_class class)
 {
+	void **top = pool_cache.top[class];
+	return top == &none.end
+		       ? NULL
+		       : (struct magazine *)((uintptr_t)(top - 1) & -(uintptr_t)MAGAZINE_BYTES);
+}
+
+static void use_full(enum pool_class class, struct magazine *magazine)
+{
+	pool_cache.top[class] = magazine->blocks + MAGAZINE_BLOCKS;
+}
+
+static void use_empty(enum pool_class class, struct magazine *magazine)
+{
+	pool_cache.top[class] = magazine->blocks;
+}
+
+static void put(struct magazine **list, struct magazine *magazine)
+{
+	magazine->next = *list;
+	*list = magazine;
+}
+
+static struct magazine *get(struct magazine **list)
+{
+	struct magazine *magazine = *list;
+	if (magazine) {
+		*list = magazine->next;
+		magazine->below = NULL;
+	}
+	return magazine;
+}
+
+// An empty one; the depot's lock is held.
+static struct magazine *empty_magazine(struct depot *depot)
+{
+	struct magazine *magazine = get(&depot->empty);
+	if (magazine)
+		return magazine;
+	if (depot->unused == depot->unused_end) {
+		depot->unused = (struct magazine *)(void *)fresh_slab();
+		depot->unused_end = depot->unused + SLAB_BYTES / sizeof(struct magazine);
+	}
+	return depot->unused++;
+}
+
+// Blocks for one, from what ended threads have left, or else fresh ones; the depot's lock is held.
+static void **fill(struct depot *depot, enum pool_class class, struct magazine *magazine)
+{
+	void **top = magazine->blocks, **full = top + MAGAZINE_BLOCKS;
 	size_t bytes = class_bytes[class];
-	char *slab = fresh_slab();
-	size_t blocks = SLAB_BYTES / bytes;
-	struct chain chain = {NULL, BLOCKS_A_CHAIN};
 
-	// Backwards, so that a chain hands blocks out in the order of their addresses.
-	for (size_t i = blocks; i-- > 0;) {
-		struct block *block = (struct block *)(slab + i * bytes);
-		if (!chain.room) {
-			chain.first->next_chain = depot->chains;
-			depot->chains = chain.first;
-			chain = (struct chain){NULL, BLOCKS_A_CHAIN};
-		}
-		block->next = chain.first;
-		chain.first = block;
-		chain.room--;
+	while (depot->loose && top < full) {
+		*top++ = depot->loose;
+		depot->loose = depot->loose->next;
 	}
-	return chain;
+	if (top > magazine->blocks)
+		return top;
+
+	if ((size_t)(depot->fresh_end - depot->fresh) < bytes) {
+		depot->fresh = fresh_slab();
+		depot->fresh_end = depot->fresh + SLAB_BYTES;
+	}
+	size_t blocks = (size_t)(depot->fresh_end - depot->fresh) / bytes;
+	if (blocks > MAGAZINE_BLOCKS)
+		blocks = MAGAZINE_BLOCKS;
+	// Backwards, so that they are taken in the order of their addresses.
+	for (size_t i = blocks; i-- > 0;)
+		*top++ = depot->fresh + i * bytes;
+	depot->fresh += blocks * bytes;
+	return top;
 }
 
-// At most a chain's length of what ending threads gave back.
-static struct chain take_loose(struct depot *depot)
+static void flush_when_thread_ends(void)
 {
-	struct chain chain = {depot->loose, BLOCKS_A_CHAIN};
-	struct block *last = NULL;
-
-	for (struct block *block = chain.first; block && chain.room; block = block->next) {
-		last = block;
-		chain.room--;
-	}
-	depot->loose = last->next;
-	last->next = NULL;
-	return chain;
-}
-
-static struct chain chain_from_depot(enum pool_class class)
-{
-	struct depot *depot = &depots[class];
-	struct chain chain;
-
 	pthread_once(&thread_end_once, make_thread_end);
 	pthread_setspecific(thread_end, &pool_cache);
+}
 
+// No block is left in the magazine in use, if there is one.
+static void trade_for_full(enum pool_class class)
+{
+	struct depot *depot = &depots[class];
+	struct magazine *empty = in_use(class);
+
+	flush_when_thread_ends();
 	pthread_mutex_lock(&depot->lock);
-	if (depot->chains) {
-		chain = (struct chain){.first = depot->chains};
-		depot->chains = chain.first->next_chain;
-	} else if (depot->loose) {
-		chain = take_loose(depot);
+	struct magazine *full = get(&depot->full);
+	if (full) {
+		if (empty)
+			put(&depot->empty, empty);
+		use_full(class, full);
 	} else {
-		chain = cut_slab(depot, class);
+		if (!empty)
+			empty = empty_magazine(depot);
+		pool_cache.top[class] = fill(depot, class, empty);
 	}
 	pthread_mutex_unlock(&depot->lock);
-	return chain;
 }
 
 void *pool_refill(enum pool_class class, size_t size)
@@ -179,14 +236,30 @@ void *pool_refill(enum pool_class class, size_t size)
 	if (class == POOL_LARGE)
 		return large_block(size);
 
-	struct chain *now = &pool_cache.now[class], *spare = &pool_cache.spare[class];
-	*now = spare->first ? *spare : chain_from_depot(class);
-	*spare = (struct chain){0};
+	struct magazine *spare = pool_cache.full[class];
+	if (spare) {
+		// What is empty stays at hand: blocks that come and go by the hundred need no lock.
+		pool_cache.full[class] = NULL;
+		pool_cache.empty[class] = in_use(class);
+		use_full(class, spare);
+	} else {
+		trade_for_full(class);
+	}
+	return *--pool_cache.top[class];
+}
 
-	struct block *block = now->first;
-	now->first = block->next;
-	now->room++;
-	return block;
+// The magazine in use is full, if there is one.
+static void trade_for_empty(enum pool_class class)
+{
+	struct depot *depot = &depots[class];
+
+	flush_when_thread_ends();
+	pthread_mutex_lock(&depot->lock);
+	if (pool_cache.full[class])
+		put(&depot->full, pool_cache.full[class]);
+	pool_cache.full[class] = in_use(class); // what was given last is likely in the cache
+	use_empty(class, empty_magazine(depot));
+	pthread_mutex_unlock(&depot->lock);
 }
 
 void pool_overflow(enum pool_class class, void *at)
@@ -196,40 +269,44 @@ void pool_overflow(enum pool_class class, void *at)
 		return;
 	}
 
-	struct chain *now = &pool_cache.now[class], *spare = &pool_cache.spare[class];
-	if (now->first && spare->first) {
-		struct depot *depot = &depots[class];
-		pthread_mutex_lock(&depot->lock);
-		spare->first->next_chain = depot->chains;
-		depot->chains = spare->first;
-		pthread_mutex_unlock(&depot->lock);
+	struct magazine *spare = pool_cache.empty[class];
+	if (spare) {
+		pool_cache.empty[class] = NULL;
+		pool_cache.full[class] = in_use(class);
+		use_empty(class, spare);
+	} else {
+		trade_for_empty(class);
 	}
-	// A chain is only ever spared when it is full, so what lies in the depot is full too. (The
-	// thread's first block of a class comes here, too.)
-	if (now->first)
-		*spare = (struct chain){.first = now->first};
-	struct block *block = (struct block *)at;
-	block->next = NULL;
-	*now = (struct chain){block, BLOCKS_A_CHAIN - 1};
+	*pool_cache.top[class]++ = at;
+}
+
+// ---- the end of a thread
+
+static void flush(struct depot *depot, enum pool_class class)
+{
+	struct magazine *used = in_use(class);
+	if (used) {
+		while (pool_cache.top[class] > used->blocks) {
+			struct block *block = (struct block *)*--pool_cache.top[class];
+			block->next = depot->loose;
+			depot->loose = block;
+		}
+		put(&depot->empty, used);
+	}
+	if (pool_cache.full[class])
+		put(&depot->full, pool_cache.full[class]);
+	if (pool_cache.empty[class])
+		put(&depot->empty, pool_cache.empty[class]);
+	pool_cache.full[class] = pool_cache.empty[class] = NULL;
+	pool_cache.top[class] = &none.end;
 }
 
 void pool_flush(void)
 {
 	for (int class = 0; class < POOL_LARGE; class ++) {
-		struct depot *depot = &depots[class];
-		struct chain *chains[] = {&pool_cache.now[class], &pool_cache.spare[class]};
-
-		pthread_mutex_lock(&depot->lock);
-		for (int i = 0; i < 2; i++) {
-			while (chains[i]->first) {
-				struct block *block = chains[i]->first;
-				chains[i]->first = block->next;
-				block->next = depot->loose;
-				depot->loose = block;
-			}
-			chains[i]->room = 0;
-		}
-		pthread_mutex_unlock(&depot->lock);
+		pthread_mutex_lock(&depots[class].lock);
+		flush(&depots[class], (enum pool_class) class);
+		pthread_mutex_unlock(&depots[class].lock);
 	}
 }
 

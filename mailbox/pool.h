@@ -2,9 +2,10 @@
  * Pools of small blocks that are fast when one thread allocates and another frees; knows nothing of
  * what is in a block.
  *
- * Each thread has, per size class, two short chains of free blocks; whole chains are traded with a
- * depot under a mutex, so a block costs a mutex once in BLOCKS_A_CHAIN times. Under
- * AddressSanitizer every block is a malloc, so that it sees each of them.
+ * Each thread has, per size class, a magazine: a stack of free blocks' addresses. Full and empty
+ * magazines are traded with a depot under a mutex, so a block costs a mutex once in MAGAZINE_BLOCKS
+ * times; and neither taking nor giving touches the block, which may be in another processor's
+ * cache. Under AddressSanitizer every block is a malloc, so that it sees each of them.
  */
 #ifndef NOH_MAILBOX_POOL_H
 #define NOH_MAILBOX_POOL_H
@@ -40,21 +41,24 @@ enum pool_class {
 	POOL_LARGE
 };
 
-enum { BLOCKS_A_CHAIN = 64 };
-
-struct block {
-	struct block *next;       // in its chain
-	struct block *next_chain; // in the depot, of a chain's first block
+enum {
+	MAGAZINE_BYTES = 512, // and aligned to as much: an address tells where its magazine ends
+	MAGAZINE_BLOCKS = MAGAZINE_BYTES / sizeof(void *) - 1,
 };
 
-struct chain {
-	struct block *first;
-	int32_t room; // for so many more, at most; 0 also where there never were any
+struct magazine {
+	_Alignas(MAGAZINE_BYTES) union {
+		void *below; // of a thread's own: NULL, to be found where no block is left
+		struct magazine *next; // in the depot
+	};
+	void *blocks[MAGAZINE_BLOCKS];
 };
 
 // One thread's free blocks.
 struct pool_cache {
-	struct chain now[POOL_LARGE], spare[POOL_LARGE];
+	void **top[POOL_LARGE]; // behind the newest block of the magazine in use. Without one: a
+				// place where no block is left, and no room
+	struct magazine *full[POOL_LARGE], *empty[POOL_LARGE]; // spare ones; each may be NULL
 };
 
 extern _Thread_local struct pool_cache pool_cache;
@@ -69,7 +73,7 @@ static inline enum pool_class pool_class_of(size_t size)
 	return (enum pool_class)(POOL_128 + (57 - __builtin_clzl(size - 1)));
 }
 
-/* The slow halves: trade a chain with the depot, or malloc. */
+/* The slow halves: trade magazines with the depot, or malloc. */
 void *pool_refill(enum pool_class class, size_t size);
 void pool_overflow(enum pool_class class, void *block);
 
@@ -79,30 +83,26 @@ static inline void *pool_take(enum pool_class class, size_t size)
 {
 #ifndef POOL_OFF
 	if (__builtin_expect(class < POOL_LARGE, 1)) {
-		struct chain *now = &pool_cache.now[class];
-		struct block *block = now->first;
-		if (__builtin_expect(block != NULL, 1)) {
-			now->first = block->next;
-			now->room++;
-			return block;
+		void **top = pool_cache.top[class];
+		if (__builtin_expect(top[-1] != NULL, 1)) {
+			pool_cache.top[class] = top - 1;
+			return top[-1];
 		}
 	}
 #endif
 	return pool_refill(class, size);
 }
 
-/* The same, but NULL when this thread's chain is empty and pool_take() must be called. */
+/* The same, but NULL when this thread has none at hand and pool_take() must be called. */
 static inline void *pool_take_at_hand(enum pool_class class)
 {
 #ifdef POOL_OFF
 	return pool_refill(class, 0);
 #else
-	struct chain *now = &pool_cache.now[class];
-	struct block *block = now->first;
-	if (__builtin_expect(block != NULL, 1)) {
-		now->first = block->next;
-		now->room++;
-	}
+	void **top = pool_cache.top[class];
+	void *block = top[-1];
+	if (__builtin_expect(block != NULL, 1))
+		pool_cache.top[class] = top - 1;
 	return block;
 #endif
 }
@@ -112,11 +112,10 @@ static inline void pool_give(enum pool_class class, void *at)
 {
 #ifndef POOL_OFF
 	if (__builtin_expect(class < POOL_LARGE, 1)) {
-		struct chain *now = &pool_cache.now[class];
-		if (__builtin_expect(--now->room >= 0, 1)) {
-			struct block *block = (struct block *)at;
-			block->next = now->first;
-			now->first = block;
+		void **top = pool_cache.top[class];
+		if (__builtin_expect((uintptr_t)top % MAGAZINE_BYTES != 0, 1)) {
+			*top = at;
+			pool_cache.top[class] = top + 1;
 			return;
 		}
 	}
