@@ -145,22 +145,30 @@ static inline void mailbox_take_at_stub(struct mailbox_out *out, struct envelope
 	out->tail = peeked;
 }
 
-/* Owner only, when mailbox_take() returned NULL after it had returned `taken`. True: the mailbox is
- * idle, the caller is its owner no more, and has `taken` to free. False: more mail is coming. */
-static inline bool mailbox_leave(struct mailbox_in *in, struct mailbox_out *out,
-				 struct envelope *taken)
+/* Owner only, with the tail at the stub, where mailbox_peek_at_stub() had returned `taken`, after
+ * which nothing comes. True: the mailbox is idle, the caller is its owner no more, and has `taken`
+ * to free. False: more mail is coming. */
+static inline bool mailbox_leave_at_stub(struct mailbox_in *in, struct mailbox_out *out,
+					 struct envelope *taken)
 {
 	struct envelope *stub = mailbox_stub(in);
 
-	// The stub is out of the queue here, so nobody else touches its next. The tail is set
-	// before the swap: after it another thread may own this side.
+	// The stub is out of the queue here, so nobody else touches its next.
 	ck_pr_store_ptr(&in->stub, NULL);
-	out->tail = stub;
 	if (!swap_if(&in->head, taken, mailbox_idle(stub))) {
 		out->tail = taken;
 		return false;
 	}
 	return true;
+}
+
+/* The same when mailbox_take() returned NULL after it had returned `taken`. */
+static inline bool mailbox_leave(struct mailbox_in *in, struct mailbox_out *out,
+				 struct envelope *taken)
+{
+	// Before the swap: after it another thread may own this side.
+	out->tail = mailbox_stub(in);
+	return mailbox_leave_at_stub(in, out, taken);
 }
 
 /* Owner only, when mailbox_take() returned NULL. True: the mailbox is idle, holds no envelope, and

@@ -125,9 +125,16 @@ static inline bool is_more_to_do(const struct worker *worker, enum noh_handled h
 	return handled != NOH_HANDLED || worker->afterwards & AFTER_MESSAGE;
 }
 
+void handle_catch_up(const struct worker *worker, struct slot *slot, struct envelope *hand)
+{
+	if (!worker->hand_detached && mailbox_is_at_stub(&slot->in, &slot->out))
+		mailbox_take_at_stub(&slot->out, hand);
+}
+
 void handle_left(struct worker *worker, struct slot *slot, struct envelope *envelope,
 		 enum noh_handled handled)
 {
+	handle_catch_up(worker, slot, envelope);
 	if (is_more_to_do(worker, handled))
 		handle_done(worker, slot, envelope, handled);
 	else

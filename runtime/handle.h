@@ -28,6 +28,11 @@ void handle_failed(struct worker *worker);
 void handle_left(struct worker *worker, struct slot *slot, struct envelope *envelope,
 		 enum noh_handled handled);
 
+/* Whoever runs the slot. A turn leaves the tail of the mailbox at the stub while its first message
+ * is in hand, if that is a plain one (turn.c): from here on the tail is where it is for all others.
+ */
+void handle_catch_up(const struct worker *worker, struct slot *slot, struct envelope *hand);
+
 // What it holds, and whom it must answer, is nothing: a plain message is done with when its handler
 // has returned. False: there is more to do, or was, and the slot may be another's now.
 static inline bool handle_plain(struct worker *worker, struct slot *slot, struct envelope *envelope,
@@ -44,7 +49,6 @@ static inline bool handle_plain(struct worker *worker, struct slot *slot, struct
 		handle_left(worker, slot, envelope, handled);
 		return false;
 	}
-	worker->hand = NULL;
 	return true;
 }
 

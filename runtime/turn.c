@@ -192,6 +192,7 @@ static inline void run_turn_ends(struct worker *worker)
 static inline void end_turn(struct worker *worker)
 {
 	set_ptr(&worker->running, NULL);
+	worker->hand = NULL;
 	worker->self = 0;
 	worker->granted = 0;
 }
@@ -219,6 +220,14 @@ static void leave_with_mail(struct worker *worker, struct slot *slot)
 		ck_pr_store_8(&slot->overloaded, here);
 	reschedule(worker, slot);
 	worker->throttle = false;
+}
+
+// The budget is used up.
+static void end_turn_with_mail(struct worker *worker, struct slot *slot)
+{
+	worker->hand = NULL;
+	run_turn_ends(worker);
+	leave_with_mail(worker, slot);
 }
 
 // The message came too late for this life. (Not so saved mail: the wish came after it was taken.)
@@ -276,6 +285,7 @@ static inline bool may_go_on(struct worker *worker, const struct slot *slot)
 static inline __attribute__((always_inline)) void
 go_on_anyhow(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
+	worker->hand = NULL;
 	if (!envelope)
 		envelope = take(worker, slot);
 	for (;;) {
@@ -314,61 +324,87 @@ static inline bool is_plain(const struct slot *slot)
 	return __builtin_expect(has_none_64(&slot->condition, others.condition), 1);
 }
 
-// The next envelope of a plain actor; else, or if there is none, NULL. (Who wishes its end and then
-// sends: the mail is seen first, the wish after it.)
-static inline struct envelope *take_plainly(struct slot *slot)
+enum step {
+	STEP_DONE,  // and the turn goes on
+	STEP_LAST,  // the turn is over
+	STEP_OTHER, // the turn goes on, but not plainly
+};
+
+// A message of a plain actor. If it is none of one cache line for this tenant, nothing is done with
+// it: then it is in `ret_envelope`, and has been taken.
+static inline __attribute__((always_inline)) enum step
+step_plainly(struct worker *worker, struct slot *slot, uint64_t tenant, struct envelope *envelope,
+	     struct envelope **ret_envelope)
 {
-	struct envelope *envelope;
-	// Told apart by their places in the program, both are well predicted; together they are
-	// not.
-	if (__builtin_expect(mailbox_is_at_stub(&slot->in, &slot->out), 1)) {
-		envelope = mailbox_peek_at_stub(&slot->in);
-		if (!envelope || !is_plain(slot))
-			return NULL;
-		mailbox_take_at_stub(&slot->out, envelope);
-		return envelope;
+	if (!is_small_and_usual(tenant, envelope)) {
+		handle_catch_up(worker, slot, envelope);
+		*ret_envelope = envelope;
+		return STEP_OTHER;
 	}
-	envelope = mailbox_peek(&slot->out);
-	return envelope && is_plain(slot) ? mailbox_take(&slot->in, &slot->out) : NULL;
+	bool as_usual = handle_plain(worker, slot, envelope, envelope->type);
+	if (!may_go_on(worker, slot)) {
+		if (as_usual)
+			handle_catch_up(worker, slot, envelope);
+		end_turn_with_mail(worker, slot);
+		return STEP_LAST;
+	}
+	return as_usual ? STEP_DONE : STEP_OTHER;
+}
+
+// True: the turn is over. False: there is more mail.
+static inline bool leave_plainly(struct slot *slot, struct envelope *last, bool is_at_stub)
+{
+	before_idle(slot);
+	if (is_at_stub ? !mailbox_leave_at_stub(&slot->in, &slot->out, last)
+		       : !mailbox_leave(&slot->in, &slot->out, last))
+		return false;
+	envelope_free_small(last);
+	return true;
 }
 
 // What most turns are: plain messages to a plain actor, for as long as that is all. True: the turn
-// is over. Else `ret_envelope` has been taken and is to be handled; NULL: nothing has.
+// is over. Else `ret_envelope` has been taken and is to be handled; NULL: nothing has. (Who wishes
+// its end and then sends: the mail is seen first, the wish after it.)
+//
+// The first message and later ones are told apart by their places in the program: so both are well
+// predicted, which together they are not. And the first stays behind the stub until more is to be
+// done than to handle it: the tail of a mailbox is not written where a turn has one message
+// (handle_catch_up()).
 static inline __attribute__((always_inline)) bool go_on_plainly(struct worker *worker,
 								struct slot *slot, uint64_t tenant,
 								struct envelope **ret_envelope)
 {
+	struct envelope *envelope, *next;
+	enum step step;
+
 	*ret_envelope = NULL;
-	struct envelope *envelope = take_plainly(slot);
-	if (!envelope)
-		return false;
-	for (;;) {
-		if (!is_small_and_usual(tenant, envelope)) {
-			*ret_envelope = envelope;
+	if (__builtin_expect(mailbox_is_at_stub(&slot->in, &slot->out), 1)) {
+		envelope = mailbox_peek_at_stub(&slot->in);
+		if (!envelope || !is_plain(slot))
 			return false;
-		}
-		bool as_usual = handle_plain(worker, slot, envelope, envelope->type);
-		if (!may_go_on(worker, slot)) {
-			run_turn_ends(worker);
-			leave_with_mail(worker, slot);
-			return true;
-		}
-		if (!as_usual)
-			return false;
-		struct envelope *next = mailbox_take_after(&slot->out, envelope);
+		step = step_plainly(worker, slot, tenant, envelope, ret_envelope);
+		if (step != STEP_DONE)
+			return step == STEP_LAST;
+		next = mailbox_take_after(&slot->out, envelope);
 		if (!next)
-			break;
+			return leave_plainly(slot, envelope, true);
+	} else {
+		if (!mailbox_peek(&slot->out) || !is_plain(slot))
+			return false;
+		next = mailbox_take(&slot->in, &slot->out);
+	}
+	do {
 		envelope = next;
 		if (__builtin_expect(!is_32(&slot->ending, 0), 0)) { // of whom, the others see
 			*ret_envelope = envelope;
 			return false;
 		}
-	}
-	before_idle(slot);
-	if (!mailbox_leave(&slot->in, &slot->out, envelope))
-		return false;
-	envelope_free_small(envelope);
-	return true;
+		step = step_plainly(worker, slot, tenant, envelope, ret_envelope);
+		if (step != STEP_DONE)
+			return step == STEP_LAST;
+		next = mailbox_take_after(&slot->out, envelope);
+	} while (next);
+	return leave_plainly(slot, envelope, false);
 }
 
 static inline __attribute__((always_inline)) void go_on(struct worker *worker, struct slot *slot,
@@ -458,6 +494,8 @@ void turn_resume_after_failure(struct worker *worker)
 	struct envelope *taken = worker->taken;
 
 	worker->taken = NULL;
+	if (worker->hand)
+		handle_catch_up(worker, slot, worker->hand);
 	handle_failed(worker);
 	if (taken)
 		handle_one(worker, slot, taken);
