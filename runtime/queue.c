@@ -48,13 +48,6 @@ struct slot *ring_steal(struct ring *from, struct ring *into)
 	return slot;
 }
 
-struct slot *ring_steal_next(struct ring *from)
-{
-	// Pairs with ring_put_next() and ring_put_if().
-	struct slot *slot = (struct slot *)load_acquire(&from->places[0]);
-	return slot && swap_if(&from->places[0], slot, NULL) ? slot : NULL;
-}
-
 struct slot *shared_queue_take_unpinned(struct shared_queue *queue)
 {
 	struct slot *taken = NULL;

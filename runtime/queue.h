@@ -18,11 +18,14 @@
 #include "runtime/slot.h"
 
 enum { RING_SIZE = 256 };
+#define NEXT_ALWAYS_WANTED (1u << 31)
 
 struct ring {
 	_Alignas(CACHE_LINE) uint64_t head; // stolen << 32 | real; the owner and thieves
 	_Alignas(CACHE_LINE) uint32_t tail; // the owner
-	uint32_t full_at;            // the tail with which it has no room, or had none; the owner's
+	uint32_t full_at;     // the tail with which it has no room, or had none; the owner's
+	uint32_t next_wanted; // so many thieves want the next slot now; and NEXT_ALWAYS_WANTED
+			      // where there is no barrier by which the owner sees it
 	void *places[1 + RING_SIZE]; // the next slot, put by the owner, taken by anyone; the
 				     // entries
 };
@@ -75,7 +78,7 @@ static inline bool ring_put_next(struct ring *ring, struct slot *slot)
 {
 	if (ring_has_next(ring))
 		return false;
-	store_release(&ring->places[0], slot); // pairs with ring_steal_next()
+	store_release(&ring->places[0], slot); // pairs with steal_next()
 	return true;
 }
 
@@ -95,28 +98,25 @@ static inline bool ring_put_if(struct ring *ring, struct slot *slot, bool woken)
 	uint64_t nobody_next = -(uint64_t)!ring_next(ring), if_woken = -(uint64_t)woken; // 0 or -1
 	__asm__("" : "+r"(nobody_next), "+r"(if_woken)); // or compilers make branches of them
 	void **place = &ring->places[1 + (int64_t)(tail % RING_SIZE | nobody_next)];
-	store_release(place, (void *)((uintptr_t)slot & if_woken)); // pairs with ring_steal_next()
+	store_release(place, (void *)((uintptr_t)slot & if_woken)); // pairs with steal_next()
 	store_release_32(&ring->tail,                               // pairs with ring_steal()
 			 tail - (uint32_t)(if_woken & ~nobody_next));
 	return true;
 }
 
-/* Owner only. NULL: nobody is next. */
+/* Owner only, between turns: it runs nobody since before, and until it runs whom it takes. Then no
+ * thief may take the next slot unless the owner sees that it is wanted (schedule.c, steal_next()),
+ * so mostly there is no need of an atomic operation. NULL: nobody is next. */
 static inline struct slot *ring_take_next(struct ring *ring)
 {
-	// Who goes on with what was seen, and branches if it was stolen, need not wait for the
-	// exchange to end.
-	struct slot *seen = ring_next(ring);
-	if (!seen)
-		return NULL;
-	struct slot *taken =
-		(struct slot *)exchange(&ring->places[0], NULL); // pairs with ring_steal_next()
-	if (__builtin_expect(taken != seen, 0))
-		return taken;
-	__asm__("" : "+r"(seen)); // or compilers see that both are the same
-	if (!seen)
-		__builtin_unreachable();
-	return seen;
+	ck_pr_barrier();
+	if (__builtin_expect(!is_32(&ring->next_wanted, 0), 0))
+		return (struct slot *)exchange(&ring->places[0], NULL); // pairs with steal_next()
+	ck_pr_fence_acquire(); // pairs with steal_next(): who wanted it has taken it before
+	struct slot *slot = ring_next(ring);
+	if (slot)
+		ck_pr_store_ptr(&ring->places[0], NULL);
+	return slot;
 }
 
 /* Owner only. */
@@ -139,9 +139,6 @@ static inline struct slot *ring_take(struct ring *ring)
 /* The owner of `into`, which is empty. Moves half of what `from` has; returns one of it, not in
  * `into`, or NULL. */
 struct slot *ring_steal(struct ring *from, struct ring *into);
-
-/* Anybody. */
-struct slot *ring_steal_next(struct ring *from);
 
 // A first-in first-out list of slots, through queue_next.
 struct slot_list {

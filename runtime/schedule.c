@@ -23,6 +23,7 @@
  * has not been empty, and newborn actors must be worth BUSY_NS. But a stack of them that lasts for
  * so long is that of a tree, which grows from the few that wait.
  */
+#include "runtime/barrier.h"
 #include "runtime/simulation.h"
 #include "runtime/throttle.h"
 #include "runtime/wake.h"
@@ -313,6 +314,31 @@ static struct slot *take_own(struct worker *worker)
 	return throttle_take(worker);
 }
 
+// Of a stuck worker: it takes the next slot between turns, and without an atomic operation if it
+// sees nobody who wants it; thieves take it while a turn runs. After the barrier it will see them,
+// or had looked before: then what it did before that is seen here, that its turn was over. (If it
+// runs somebody again, the former next slot has been cleared before.) Checked in
+// tests/models/next.pml.
+struct slot *steal_next(struct worker *from)
+{
+	struct ring *ring = &from->ring;
+	struct slot *slot = NULL;
+
+	if (!ring_next(ring))
+		return NULL;
+	uint32_t wanted = __atomic_fetch_add(&ring->next_wanted, 1,
+					     __ATOMIC_SEQ_CST); // pairs with ring_take_next()
+	if ((wanted & NEXT_ALWAYS_WANTED || barrier_everywhere()) &&
+	    load_acquire((void *const *)&from->running)) { // pairs with turn()
+		// Pairs with ring_put_next() and ring_put_if().
+		slot = (struct slot *)load_acquire(&ring->places[0]);
+		if (slot && !swap_if(&ring->places[0], slot, NULL))
+			slot = NULL;
+	}
+	__atomic_fetch_sub(&ring->next_wanted, 1, __ATOMIC_RELEASE); // pairs with ring_take_next()
+	return slot;
+}
+
 static struct slot *steal(struct worker *worker)
 {
 	struct noh_runtime *runtime = worker->runtime;
@@ -333,7 +359,7 @@ static struct slot *steal(struct worker *worker)
 		if (!slot && worth)
 			slot = newborns_steal(&from->newborns, &worker->ring, &runtime->inject);
 		if (!slot && stuck)
-			slot = ring_steal_next(&from->ring);
+			slot = steal_next(from);
 		if (!slot && stuck)
 			slot = shared_queue_take_unpinned(&from->home);
 		if (!slot && stuck)

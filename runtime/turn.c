@@ -191,7 +191,7 @@ static inline void run_turn_ends(struct worker *worker)
 // The turn is over, and another does not follow at once.
 static inline void end_turn(struct worker *worker)
 {
-	set_ptr(&worker->running, NULL);
+	set_running(worker, NULL);
 	worker->hand = NULL;
 	worker->self = 0;
 	worker->granted = 0;
@@ -421,12 +421,13 @@ void turn(struct worker *worker, struct slot *slot)
 	// to look elsewhere: after some LOOK_EVERY_NS, or QUANTUM_MOST messages and a turn more.
 	do {
 		uint64_t tenant = slot_handle(slot);
-		set_ptr(&worker->running, slot);
+		set_running(worker, slot);
 		worker->self = tenant;
 		worker->statistics.turns++;
 		worker->granted = worker->grant;
 		worker->credit -= worker->grant;
 		go_on(worker, slot, tenant);
+		set_running(worker, NULL);
 		worker->credit += worker->granted;
 	} while (worker->credit >= 0 && (slot = take_soon(worker)));
 	end_turn(worker);

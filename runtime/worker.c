@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/barrier.h"
 #include "runtime/overflow.h"
 #include "runtime/simulation.h"
 #include "runtime/trace.h"
@@ -80,6 +81,8 @@ int worker_create(struct noh_runtime *runtime, uint32_t index, struct worker **r
 	worker->index = index;
 	worker->slots.depot = &runtime->slots;
 	ring_look_for_room(&worker->ring);
+	if (runtime->worker_count > 1 && !barrier_prepare())
+		worker->ring.next_wanted = NEXT_ALWAYS_WANTED;
 	worker->quantum = worker->credit = worker->credit_before = FIRST_QUANTUM;
 	set_budget(worker, runtime->budget);
 	worker->runs_at_once = runtime->simulation ? NULL : runtime;

@@ -159,6 +159,17 @@ void maybe_wake_one(struct worker *worker);
 /* The worker's own thread. The first of the ring, without a look at the other queues. */
 struct slot *take_from_ring(struct worker *worker);
 
+/* The worker's own thread. Whom it runs; NULL: nobody, since a turn is over, so that the next slot
+ * may be taken. */
+static inline void set_running(struct worker *worker, struct slot *slot)
+{
+	ck_pr_fence_release(); // pairs with steal_next(): what was next has been cleared before
+	set_ptr(&worker->running, slot);
+}
+
+/* Another worker. Whoever runs next on one that is stuck in a turn; or NULL. */
+struct slot *steal_next(struct worker *from);
+
 /* The worker's own thread. Who is next goes to the end of those who wait. */
 void put_next_last(struct worker *worker);
 

@@ -97,6 +97,11 @@ for fault in WAKE_IGNORED PUSHED_FIRST FORGOTTEN_BY_STORE LATE_BY_STORE; do
   faulty ending ends -DASKERS=2 -DSENDERS=1 -D$fault
 done
 
+passes next ends -DTHIEVES=2 -DTURNS=4
+for fault in NO_BARRIER NO_WISH RUNS_ON NO_LOOK TAKEN_BEFORE_THE_LOOK UNWANTED_EARLY; do
+  faulty next ends -DTHIEVES=2 -DTURNS=3 -D$fault
+done
+
 if [ -n "${NOH_LONG:-}" ]; then
   passes parking ends -DWORKERS=2 -DITEMS=3 -DSTUCK=1
   passes parking ends -DWORKERS=3 -DITEMS=2 -DSTRAY_RINGS=0
