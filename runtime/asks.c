@@ -86,7 +86,7 @@ void asks_send(noh_actor to, uint64_t self, uint64_t ask, uint32_t type, uint64_
 	}
 	post_request(slot, to.id, self, type, ask, deadline_ns, body);
 	if (this_worker)
-		this_worker->granted--;
+		this_worker->credit--;
 }
 
 uint64_t asks_deadline(struct worker *worker)

@@ -45,7 +45,7 @@ void dead_on_send(struct worker *worker, uint64_t to, const struct message_info 
 
 	// A plain thread's count where the receiver lived, unless that runtime has ended.
 	if (worker)
-		worker->granted--; // like any other send
+		worker->credit--; // like any other send
 	else
 		runtime = slot_runtime(slot);
 	dead_count(runtime, to, worker ? worker->self : 0, info, body, "nobody there");

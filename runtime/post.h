@@ -168,7 +168,7 @@ static inline bool is_answered(const struct worker *worker, const struct slot *s
  * messages, received and sent, so that a producer cannot outrun its consumer. */
 static inline void count_send(struct worker *worker, struct slot *slot)
 {
-	worker->granted--;
+	worker->credit--;
 	if (__builtin_expect(ck_pr_load_8(&slot->overloaded), 0) && slot != worker->running &&
 	    !is_answered(worker, slot)) {
 		worker->throttle = true;

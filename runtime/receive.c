@@ -86,7 +86,7 @@ static struct envelope *look_behind(struct fiber *fiber, struct envelope *after)
 	while ((before = saved_find(fiber->slot, after, fiber->is_wanted, fiber->argument))) {
 		after = before == fiber->slot->saved ? NULL : before;
 		struct envelope *envelope = saved_take_after(fiber->slot, before);
-		worker_here()->granted--;
+		worker_here()->credit--;
 		if (fiber_admits(fiber, envelope))
 			return envelope;
 		envelope_release(envelope);
@@ -117,7 +117,7 @@ static struct envelope *take_plain(struct worker *worker, struct slot *slot)
 {
 	struct envelope *next = mailbox_peek(&slot->out);
 
-	if (!next || next->type >= POST_MARKED || worker->granted < 0 ||
+	if (!next || next->type >= POST_MARKED || is_grant_used_up(worker) ||
 	    next->to != (uint32_t)worker->self || ck_pr_load_32(&slot->ending))
 		return NULL;
 	if (__builtin_expect(slot->flags & (SLOT_STAMPED | SLOT_NOTED), 0)) {
@@ -126,7 +126,7 @@ static struct envelope *take_plain(struct worker *worker, struct slot *slot)
 		if (worker->runtime->simulation)
 			simulation_note(worker, slot, next);
 	}
-	worker->granted--;
+	worker->credit--;
 	worker->statistics.messages++;
 	return mailbox_take(&slot->in, &slot->out);
 }
@@ -182,7 +182,7 @@ static struct fiber *receive_begins(const char *call)
 	if (fiber->lent || fiber->scratch.used || (fiber->hand && fiber->hand->ask))
 		fiber_give_back_lent(fiber);
 	fiber->hand = worker->hand = NULL;
-	if (__builtin_expect(worker->granted < 0, 0) && fiber->slot->saved)
+	if (__builtin_expect(is_grant_used_up(worker), 0) && fiber->slot->saved)
 		fiber_let_others_run(fiber); // what is saved may be much
 	fiber->looking = NULL;
 	return fiber;
@@ -275,7 +275,7 @@ static struct envelope *examine(struct fiber *fiber, struct envelope **after,
 		fiber->examined = NULL;
 		if (wanted) {
 			*after = before == fiber->slot->saved ? NULL : before;
-			worker_here()->granted--;
+			worker_here()->credit--;
 			return saved_take_after(fiber->slot, before);
 		}
 		before = before->next;

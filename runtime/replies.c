@@ -19,7 +19,7 @@ static int answer(uint64_t asker, uint64_t ask, uint32_t id, const void *body)
 	post_message(slot, asker, this_worker ? this_worker->self : 0,
 		     (uint32_t)POST_ANSWER << POST_SHIFT | id, ask, body);
 	if (this_worker)
-		this_worker->granted--;
+		this_worker->credit--;
 	return 0;
 }
 

@@ -19,7 +19,7 @@ static void want_room(uint64_t to, uint64_t self, const struct noh_message_type 
 static void wait_now_and_then(struct fiber *fiber)
 {
 	struct worker *worker = worker_here();
-	if (worker->end_asked || worker->granted < 0)
+	if (worker->end_asked || is_grant_used_up(worker))
 		fiber_let_others_run(fiber);
 }
 

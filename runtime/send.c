@@ -173,7 +173,7 @@ static inline __attribute__((always_inline)) int send_words(struct worker *worke
 	envelope->sender = worker->self;
 	if (__builtin_expect(!is_16(&slot->marks, 0), 0))
 		return send_to_marked(worker, slot, to, envelope);
-	worker->granted--;
+	worker->credit--;
 	// If it was woken, the push has seen what its last turn left; before, a fiber may not have
 	// been at home yet, or another tenant was here.
 	if (__builtin_expect(!worker->wakes_vary, 1)) {

@@ -101,7 +101,7 @@ static int post_shared(struct slot *slot, noh_actor to, uint64_t from,
 	if (__builtin_expect(trace_on, 0))
 		trace_send(from, to.id, info, message->body);
 	if (this_worker && follow)
-		this_worker->granted--; // who follows them holds back by itself
+		this_worker->credit--; // who follows them holds back by itself
 	else if (this_worker)
 		count_send(this_worker, slot);
 	if (__builtin_expect(follow || !ck_pr_load_8(&slot->bounded), 1)) {

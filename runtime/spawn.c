@@ -120,7 +120,7 @@ noh_actor spawn_in(struct noh_runtime *runtime, const struct noh_actor_type *typ
 
 	if (worker) {
 		worker->statistics.spawned++;
-		worker->granted--;
+		worker->credit--;
 	}
 	if (trace_on)
 		trace_spawn(worker ? worker->self : 0, handle, type,
@@ -145,7 +145,7 @@ static noh_actor spawn_plainly(struct worker *worker, const struct noh_actor_typ
 	void *copy = state_copy_plainly(type, state);
 	family_add(worker->running, handle);
 	worker->statistics.spawned++;
-	worker->granted--;
+	worker->credit--;
 	if (__builtin_expect(mailbox_claim(&slot->in), 1)) {
 		slot->state = copy;
 		slot->saved = &not_begun;

@@ -16,7 +16,7 @@ enum {
 // thousands a turn would outrun it, however often their sender is held back.
 static uint32_t extra_us(struct worker *worker, uint64_t *now_ns)
 {
-	int32_t over_budget = turn_budget_end(worker) - credit_left(worker);
+	int32_t over_budget = turn_budget_end(worker) - worker->credit;
 	if (over_budget <= 0)
 		return 0;
 	*now_ns = runtime_now_ns(worker->runtime); // the last look is long ago

@@ -40,7 +40,7 @@ static void look(struct worker *worker)
 	uint64_t now_ns = runtime_now_ns(worker->runtime);
 	uint64_t passed = now_ns - worker->counted_from_ns;
 	uint64_t turns = worker->statistics.turns - worker->turns_before;
-	uint64_t used = (uint64_t)(worker->credit_before - credit_left(worker));
+	uint64_t used = (uint64_t)(worker->credit_before - worker->credit);
 
 	// Slow messages shorten the quantum at once; fast ones lengthen it step by step.
 	uint64_t quantum = passed ? used * LOOK_EVERY_NS / passed : QUANTUM_MOST;
@@ -77,7 +77,7 @@ static void look(struct worker *worker)
 	ck_pr_store_64(&worker->now_ns, now_ns);
 	worker->counted_from_ns = now_ns;
 	worker->turns_before = worker->statistics.turns;
-	worker->credit_before = credit_left(worker);
+	worker->credit_before = worker->credit;
 	if (worker->wakes_blindly && (ring_count(&worker->ring) || worker->newborns.any))
 		maybe_wake_one(worker);
 }
@@ -108,28 +108,26 @@ static bool grant_more(struct worker *worker, const struct slot *slot)
 {
 	if (worker->ends_turn == worker->statistics.turns)
 		return false;
-	if (credit_left(worker) <= turn_budget_end(worker)) {
+	if (worker->credit <= turn_budget_end(worker)) {
 		if (!ck_pr_load_8(&slot->overloaded) ||
 		    worker->longer_turn == worker->statistics.turns)
 			return false;
 		worker->longer_turn = worker->statistics.turns;
-		worker->turn_until -= (LONGER - 1) * worker->budget;
+		worker->budget_until -= (LONGER - 1) * worker->budget;
 	}
-	worker->credit += worker->granted;
-	worker->granted = 0;
 	if (worker->credit <= 0) {
 		// It began since the last look, or was there at that look already.
 		if (worker->statistics.turns != worker->turns_before)
 			worker->turn_began_ns = worker->now_ns;
 		look(worker);
 		if (worker->now_ns - worker->turn_began_ns > TURN_NS) {
-			worker->turn_until = worker->credit;
+			worker->budget_until = worker->credit;
 			return false;
 		}
 	}
-	int32_t most = worker->credit - worker->turn_until;
-	worker->granted = (most < worker->quantum ? most : worker->quantum) - 1;
-	worker->credit -= worker->granted;
+	int32_t most = worker->credit - worker->budget_until;
+	worker->turn_until =
+		worker->credit - ((most < worker->quantum ? most : worker->quantum) - 1);
 	return true;
 }
 
@@ -141,7 +139,7 @@ static struct envelope *saved_or_queued(struct worker *worker, struct slot *slot
 // in an envelope.
 static __attribute__((noinline)) struct envelope *begin(struct worker *worker, struct slot *slot)
 {
-	worker->granted--;
+	worker->credit--;
 	birth_plain(worker, slot);
 	return slot->saved ? saved_or_queued(worker, slot) : mailbox_take(&slot->in, &slot->out);
 }
@@ -194,7 +192,7 @@ static inline void end_turn(struct worker *worker)
 	set_running(worker, NULL);
 	worker->hand = NULL;
 	worker->self = 0;
-	worker->granted = 0;
+	worker->turn_until = worker->credit;
 }
 
 // Mail is left, or may be: back into the queue.
@@ -215,8 +213,8 @@ static void leave_with_mail(struct worker *worker, struct slot *slot)
 	// overload.
 	uint8_t mark = ck_pr_load_8(&slot->overloaded), here = throttle_mark(worker);
 	if (mark ? mark != here
-		 : !mailbox_seems_empty(&slot->out) &&
-			    credit_left(worker) <= turn_budget_end(worker) && !worker->throttle)
+		 : !mailbox_seems_empty(&slot->out) && worker->credit <= turn_budget_end(worker) &&
+			    !worker->throttle)
 		ck_pr_store_8(&slot->overloaded, here);
 	reschedule(worker, slot);
 	worker->throttle = false;
@@ -276,7 +274,7 @@ static bool is_more_linked(const struct slot *slot)
 // One more message has been handled. False: it was the last of this turn.
 static inline bool may_go_on(struct worker *worker, const struct slot *slot)
 {
-	return --worker->granted >= 0 || grant_more(worker, slot);
+	return --worker->credit >= worker->turn_until || grant_more(worker, slot);
 }
 
 // Whatever lives in the slot, or nobody, and whatever it is sent. `envelope` has been taken and is
@@ -424,11 +422,9 @@ void turn(struct worker *worker, struct slot *slot)
 		set_running(worker, slot);
 		worker->self = tenant;
 		worker->statistics.turns++;
-		worker->granted = worker->grant;
-		worker->credit -= worker->grant;
+		worker->turn_until = worker->credit - worker->grant;
 		go_on(worker, slot, tenant);
 		set_running(worker, NULL);
-		worker->credit += worker->granted;
 	} while (worker->credit >= 0 && (slot = take_soon(worker)));
 	end_turn(worker);
 }
@@ -506,6 +502,5 @@ void turn_resume_after_failure(struct worker *worker)
 		run_turn_ends(worker);
 		leave_with_mail(worker, slot);
 	}
-	worker->credit += worker->granted;
 	end_turn(worker);
 }

@@ -44,16 +44,16 @@ struct worker {
 	uint64_t self;
 	struct envelope *hand; // the message being handled; NULL between messages
 	uint64_t within_ns;    // of the ask whose outcome is being handled; else 0
-	int32_t granted; // messages, received and sent, that the turn may have besides one; below
-			 // 0 it must ask
-	int32_t grant;   // that at first: its budget, or less while messages take long, but one
-	int32_t credit;  // messages besides, until the clock is looked at: credit_left()
-	int32_t budget;  // of a turn; constant
-	int32_t turn_until;     // that is used up with this credit left: turn_budget_end()
-	uint64_t turn_until_of; // the number of the turn for which that was found out
-	uint64_t longer_turn;   // the number of the last turn whose budget was raised
-	uint64_t ends_turn;     // the number of the last turn that was to end before that
-	uint8_t afterwards;     // what the handler leaves to be done: AFTER_ bits
+	int32_t credit;        // messages, received and sent, until the clock is looked at
+	int32_t turn_until;    // with less credit the turn must ask before it goes on
+	int32_t grant;  // the credit of a turn until then, at first: its budget, or less while
+			// messages take long, but one
+	int32_t budget; // of a turn; constant
+	int32_t budget_until;     // that is used up with this credit: turn_budget_end()
+	uint64_t budget_until_of; // the number of the turn for which that was found out
+	uint64_t longer_turn;     // the number of the last turn whose budget was raised
+	uint64_t ends_turn;       // the number of the last turn that was to end before that
+	uint8_t afterwards;       // what the handler leaves to be done: AFTER_ bits
 	struct envelope *taken; // out of the mailbox, while the life ends that it came too late for
 	bool hand_detached;     // the message in hand came from the saved list: freed after it
 	bool postponed;         // noh_postpone() was called: the message in hand is kept
@@ -84,7 +84,7 @@ struct worker {
 	struct clock_glance glance; // for deadlines
 	bool keeps_itself_busy;     // since it parked, an actor has ended its turn with mail left
 	int32_t quantum;            // messages between two looks
-	int32_t credit_before;      // credit_left() at the last look
+	int32_t credit_before;      // credit at the last look
 	uint64_t turns_before;      // statistics.turns at the last look
 	uint64_t counted_from_ns;   // the last look; later by the time since then when it was idle
 	uint64_t idle_after;        // statistics.turns when it last had nothing to do
@@ -217,22 +217,22 @@ void park(struct worker *worker);
 
 // ---- turn.c
 
-/* Messages until the clock is looked at. */
-static inline int32_t credit_left(const struct worker *worker)
-{
-	return worker->credit + worker->granted;
-}
-
-/* How many are left when the running turn has used up its budget. */
+/* How much credit is left when the running turn has used up its budget. */
 static inline int32_t turn_budget_end(struct worker *worker)
 {
-	// Most turns end long before, so it is found out when somebody asks, and `credit` is still
-	// what it was when the turn began.
-	if (worker->turn_until_of != worker->statistics.turns) {
-		worker->turn_until_of = worker->statistics.turns;
-		worker->turn_until = worker->credit + worker->grant - worker->budget;
+	// Most turns end long before, so it is found out when somebody asks, and `turn_until` is
+	// still what it was when the turn began.
+	if (worker->budget_until_of != worker->statistics.turns) {
+		worker->budget_until_of = worker->statistics.turns;
+		worker->budget_until = worker->turn_until + worker->grant - worker->budget;
 	}
-	return worker->turn_until;
+	return worker->budget_until;
+}
+
+/* The running turn has used up what it was granted. */
+static inline bool is_grant_used_up(const struct worker *worker)
+{
+	return worker->credit < worker->turn_until;
 }
 
 /* The running turn ends when its handler returns, or the fiber waits, though its budget may not be
@@ -240,8 +240,7 @@ static inline int32_t turn_budget_end(struct worker *worker)
 static inline void end_turn_soon(struct worker *worker)
 {
 	turn_budget_end(worker);
-	worker->credit += worker->granted + 1;
-	worker->granted = -1;
+	worker->turn_until = worker->credit + 1;
 	worker->ends_turn = worker->statistics.turns;
 }
 
