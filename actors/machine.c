@@ -84,39 +84,39 @@ static void take(const struct noh_machine *machine, void *self, const void *msg,
 }
 
 static const struct noh_transition *find(const struct noh_machine *machine, const void *self,
-					 uint32_t from, const struct noh_delivery *in)
+					 uint32_t from, uint32_t id, const void *body)
 {
 	for (size_t i = 0; i < machine->transition_count; i++) {
 		const struct noh_transition *transition = &machine->transitions[i];
-		if (transition->from == from && noh_matches(in, transition->on) &&
-		    (!transition->when || transition->when(self, in->body)))
+		if (transition->from == from && id == noh_message_id(transition->on) &&
+		    (!transition->when || transition->when(self, body)))
 			return transition;
 	}
 	return NULL;
 }
 
-enum noh_handled noh_machine_receive(const struct noh_machine *machine, void *self,
-				     const struct noh_delivery *in)
+enum noh_handled noh_machine_receive(const struct noh_machine *machine, void *self, uint32_t id,
+				     const void *body)
 {
 	struct noh_at *at = at_of(machine, self);
 
-	if (!at->state && noh_matches(in, &noh_stopping_message))
+	if (!at->state && id == noh_message_id(&noh_stopping_message))
 		return NOH_NOT_UNDERSTOOD; // it ends before it has begun
 	if (!at->state)
 		begin(machine, self);
-	if (noh_matches(in, &noh_machine_timeout_message)) {
-		if (((const struct noh_machine_timeout *)in->body)->entry == at->entry)
+	if (id == noh_message_id(&noh_machine_timeout_message)) {
+		if (((const struct noh_machine_timeout *)body)->entry == at->entry)
 			time_is_over(machine, self);
 		return NOH_HANDLED;
 	}
 
 	const struct noh_transition *transition =
-		in->asked_id ? NULL : find(machine, self, at->state, in);
-	if (!transition && !in->asked_id)
-		transition = find(machine, self, NOH_ANY, in);
+		id ? find(machine, self, at->state, id, body) : NULL;
+	if (!transition && id)
+		transition = find(machine, self, NOH_ANY, id, body);
 	if (!transition)
 		return NOH_NOT_UNDERSTOOD;
-	take(machine, self, in->body, transition);
+	take(machine, self, body, transition);
 	return NOH_HANDLED;
 }
 

@@ -191,11 +191,11 @@ void supervisor_change_options(struct noh_supervisor *options,
 	noh_reply(noh_child_done);
 }
 
-enum noh_handled supervisor_unknown_logged(const struct noh_delivery *in, enum noh_handled handled)
+enum noh_handled supervisor_unknown_logged(uint32_t id, enum noh_handled handled)
 {
-	if (handled == NOH_NOT_UNDERSTOOD && in->id && in->id != noh_message_id(&noh_start_message))
+	if (handled == NOH_NOT_UNDERSTOOD && id && id != noh_message_id(&noh_start_message))
 		noh_log(NOH_WARN, "drops a message that is not for a supervisor: %s",
-			noh_type_of(in)->name);
+			noh_type_of(&(struct noh_delivery){.id = id})->name);
 	return handled;
 }
 
@@ -209,9 +209,10 @@ NOH_ACTOR(noh_supervision, (noh_start, on_start), (noh_supervise_these, on_super
 	  (noh_count_children, requests_count_children),
 	  (noh_get_child_spec, requests_get_child_spec), (noh_change_supervisor, on_change));
 
-static enum noh_handled receive(void *state, const struct noh_delivery *in)
+static enum noh_handled receive(void *state, uint32_t id, const void *body,
+				const struct noh_delivery *answer)
 {
-	return supervisor_unknown_logged(in, noh_supervision_receive(state, in));
+	return supervisor_unknown_logged(id, noh_supervision_receive(state, id, body, answer));
 }
 
 const struct noh_actor_type noh_supervision_type = {.abi = NOH_ABI,

@@ -23,7 +23,7 @@ void supervisor_change_options(struct noh_supervisor *options,
 			       const struct noh_change_supervisor *msg);
 
 /* A message that a supervisor does not know: logged, and a dead letter. */
-enum noh_handled supervisor_unknown_logged(const struct noh_delivery *in, enum noh_handled handled);
+enum noh_handled supervisor_unknown_logged(uint32_t id, enum noh_handled handled);
 
 static inline bool comes_back(const struct noh_child *spec, int64_t why)
 {

@@ -116,10 +116,13 @@ static void name_the_running(struct noh_runtime *runtime)
 	}
 }
 
-static enum noh_handled guardian_receive(void *state, const struct noh_delivery *in)
+static enum noh_handled guardian_receive(void *state, uint32_t id, const void *body,
+					 const struct noh_delivery *answer)
 {
 	(void)state;
-	(void)in;
+	(void)id;
+	(void)body;
+	(void)answer;
 	return NOH_NOT_UNDERSTOOD;
 }
 

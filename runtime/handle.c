@@ -145,11 +145,10 @@ static inline void to_handler(struct worker *worker, struct slot *slot, struct e
 {
 	uint32_t id = post_id(envelope);
 	const struct message_info *info = message_info(id);
-	struct noh_delivery in = {.id = id, .body = envelope->body};
 
 	worker->hand = envelope;
 	worker->statistics.messages++;
-	enum noh_handled handled = slot->type->receive(slot->state, &in);
+	enum noh_handled handled = slot->type->receive(slot->state, id, envelope->body, NULL);
 	if (is_more_to_do(worker, handled) || envelope->ask || info->holds)
 		handle_done(worker, slot, envelope, handled);
 	else
@@ -159,15 +158,15 @@ static inline void to_handler(struct worker *worker, struct slot *slot, struct e
 static void answer_to_handler(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	struct noh_outcome outcome;
-	struct noh_delivery in;
-	if (!asks_take_answer(worker, slot, envelope, &outcome, &in)) {
+	struct noh_delivery answer;
+	if (!asks_take_answer(worker, slot, envelope, &outcome, &answer)) {
 		asks_count_late(worker);
 		drop(worker, envelope);
 		return;
 	}
 	worker->hand = envelope;
 	worker->statistics.messages++;
-	enum noh_handled handled = slot->type->receive(slot->state, &in);
+	enum noh_handled handled = slot->type->receive(slot->state, 0, answer.body, &answer);
 	worker->within_ns = 0;
 	handle_done(worker, slot, envelope, handled);
 }
@@ -187,7 +186,6 @@ static __attribute__((noinline)) void simple_to_handler(struct worker *worker, s
 	struct gate *gate = (struct gate *)(uintptr_t)envelope->ask;
 	uint32_t id = post_id(envelope);
 	const struct message_info *info = message_info(id);
-	struct noh_delivery in = {.id = id, .body = envelope->body};
 
 	if (gate && !gate->ops->admit(gate, envelope->body)) {
 		drop(worker, envelope);
@@ -199,7 +197,7 @@ static __attribute__((noinline)) void simple_to_handler(struct worker *worker, s
 	}
 	worker->hand = envelope;
 	worker->statistics.messages++;
-	enum noh_handled handled = slot->type->receive(slot->state, &in);
+	enum noh_handled handled = slot->type->receive(slot->state, id, envelope->body, NULL);
 	if (__builtin_expect(is_more_to_do(worker, handled), 0)) {
 		handle_done(worker, slot, envelope, handled);
 		return;

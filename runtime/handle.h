@@ -38,13 +38,9 @@ void handle_catch_up(const struct worker *worker, struct slot *slot, struct enve
 static inline bool handle_plain(struct worker *worker, struct slot *slot, struct envelope *envelope,
 				uint32_t id)
 {
-	struct noh_delivery *in = &worker->delivery;
-	in->id = id;
-	in->body = envelope->body;
-
 	worker->hand = envelope;
 	worker->statistics.messages++;
-	enum noh_handled handled = slot->type->receive(slot->state, in);
+	enum noh_handled handled = slot->type->receive(slot->state, id, envelope->body, NULL);
 	if (__builtin_expect((unsigned)handled | worker->afterwards, 0)) {
 		handle_left(worker, slot, envelope, handled);
 		return false;

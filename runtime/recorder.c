@@ -144,9 +144,11 @@ static enum noh_handled clean_up(struct worker *worker, enum noh_handled handled
 }
 
 static enum noh_handled run(struct worker *worker, const struct noh_actor_type *type, void *self,
-			    const struct noh_delivery *in)
+			    const struct envelope *envelope)
 {
-	return _setjmp(worker->failed) ? NOH_FAILED : type->receive(self, in);
+	return _setjmp(worker->failed)
+		       ? NOH_FAILED
+		       : type->receive(self, post_id(envelope), envelope->body, NULL);
 }
 
 enum noh_handled noh_test_handle_type(const struct noh_actor_type *type, void *self,
@@ -156,7 +158,6 @@ enum noh_handled noh_test_handle_type(const struct noh_actor_type *type, void *s
 	struct stage *here = stage_here();
 	struct worker *former = this_worker, *former_sender = this_sender;
 	struct envelope *envelope = envelope_of(sender, message, body);
-	struct noh_delivery in = {.id = post_id(envelope), .body = envelope->body};
 
 	while (here->first)
 		drop_record(unlink_record(&here->first));
@@ -165,7 +166,8 @@ enum noh_handled noh_test_handle_type(const struct noh_actor_type *type, void *s
 	this_worker = &here->worker;
 	this_sender = NULL;
 	is_recording = true;
-	enum noh_handled handled = clean_up(&here->worker, run(&here->worker, type, self, &in));
+	enum noh_handled handled =
+		clean_up(&here->worker, run(&here->worker, type, self, envelope));
 	is_recording = false;
 	this_worker = former;
 	this_sender = former_sender;

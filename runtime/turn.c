@@ -429,9 +429,10 @@ void turn(struct worker *worker, struct slot *slot)
 	end_turn(worker);
 }
 
-static inline void give(struct worker *worker, struct slot *slot, const struct noh_delivery *in)
+static inline void give(struct worker *worker, struct slot *slot, uint32_t id, const void *body,
+			const struct noh_delivery *answer)
 {
-	enum noh_handled handled = slot->type->receive(slot->state, in);
+	enum noh_handled handled = slot->type->receive(slot->state, id, body, answer);
 	scratch_end(&worker->scratch);
 	if (worker->replay)
 		postponed_replay(worker, slot);
@@ -446,16 +447,15 @@ static inline void give(struct worker *worker, struct slot *slot, const struct n
 void turn_give(struct worker *worker, struct slot *slot, const struct noh_message_type *type,
 	       const void *body)
 {
-	struct noh_delivery in = {.id = noh_message_id(type), .body = body};
 	if (slot->type->receive)
-		give(worker, slot, &in);
+		give(worker, slot, noh_message_id(type), body, NULL);
 }
 
 void turn_give_outcome(struct worker *worker, struct slot *slot, uint32_t asked_id,
 		       const struct noh_outcome *outcome)
 {
-	struct noh_delivery in = {.asked_id = asked_id, .outcome = outcome};
-	give(worker, slot, &in);
+	struct noh_delivery answer = {.asked_id = asked_id, .outcome = outcome};
+	give(worker, slot, 0, NULL, &answer);
 }
 
 static __attribute__((noinline)) void end_unusually(struct worker *worker, struct slot *slot)

@@ -39,8 +39,7 @@ struct worker {
 	pthread_t thread;
 
 	// The turn that runs.
-	struct slot *running;         // read by the guardian too, to name who does not return
-	struct noh_delivery delivery; // of the message in hand, if it is a plain one
+	struct slot *running; // read by the guardian too, to name who does not return
 	uint64_t self;
 	struct envelope *hand; // the message being handled; NULL between messages
 	uint64_t within_ns;    // of the ask whose outcome is being handled; else 0

@@ -143,11 +143,10 @@ static bool is_booked(const struct booked *msg)
 int main()
 {
 	struct thrower self = {};
-	struct noh_delivery in = {};
-	in.id = noh_message_id(&quit_message);
-	if (thrower_actor.receive(&self, &in) != NOH_FAILED || noted != "failed")
+	uint32_t id = noh_message_id(&quit_message);
+	if (thrower_actor.receive(&self, id, nullptr, nullptr) != NOH_FAILED || noted != "failed")
 		return 1;
-	if (thrower_actor.receive(&self, &in) != NOH_FAILED || noted == "failed")
+	if (thrower_actor.receive(&self, id, nullptr, nullptr) != NOH_FAILED || noted == "failed")
 		return 2;
 	return !is_booked(NOH_VALUE(booked, .text = "a", .entries = {NOH_ARRAY(const struct entry, {1, true}, {2, true}), 2}));
 }

@@ -50,7 +50,7 @@ struct noh_outcome {
 	uint64_t tag;
 };
 
-/* One message as a handler or a fiber gets it. */
+/* One message as a fiber gets it; and to a `receive` function, how an ask ended. */
 struct noh_delivery {
 	uint32_t id;       // of the message's type; 0 when this is the outcome of an ask
 	uint32_t asked_id; // of the request's type then, else 0
@@ -96,7 +96,10 @@ struct noh_actor_type {
 	// those who list it.
 	const struct noh_message_type *const *accepts;
 	const struct noh_message_type *const *asks; // requests whose outcome it handles; likewise
-	enum noh_handled (*receive)(void *state, const struct noh_delivery *in);
+	// Handles one message: its type's id, and its body. Or, with an id of 0, how an ask ended:
+	// `answer`, which is NULL otherwise.
+	enum noh_handled (*receive)(void *state, uint32_t id, const void *body,
+				    const struct noh_delivery *answer);
 	void (*run)(void *state);
 	struct noh_limits limits;
 };

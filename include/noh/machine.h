@@ -103,19 +103,18 @@ struct noh_machine {
 		.transition_count = sizeof(transitions_) / sizeof(transitions_[0]),                \
 		.at_offset = offsetof(struct type, at)};                                           \
 	NOH_EACH(NOH_HANDLE, (type, type), __VA_ARGS__)                                            \
-	static enum noh_handled type##_receive(void *noh_state, const struct noh_delivery *noh_in) \
+	static enum noh_handled type##_receive(void *noh_state, uint32_t noh_told,                 \
+					       const void *noh_body,                               \
+					       const struct noh_delivery *noh_answer)              \
 	{                                                                                          \
 		NOH_TRY                                                                            \
 		{                                                                                  \
-			uint32_t noh_told = noh_in->id;                                            \
-			uint32_t noh_asked = noh_in->asked_id;                                     \
-			enum noh_handled noh_how =                                                 \
-				noh_machine_receive(&type##_machine, noh_state, noh_in);           \
+			enum noh_handled noh_how = noh_machine_receive(&type##_machine, noh_state, \
+								       noh_told, noh_body);        \
 			if (noh_how != NOH_NOT_UNDERSTOOD)                                         \
 				return noh_how;                                                    \
 			NOH_EACH(NOH_DISPATCH, (type, type), __VA_ARGS__)                          \
-			(void)noh_told;                                                            \
-			(void)noh_asked;                                                           \
+			(void)noh_answer;                                                          \
 		}                                                                                  \
 		NOH_CATCH(NOH_FAILED)                                                              \
 		return NOH_NOT_UNDERSTOOD;                                                         \
@@ -154,8 +153,8 @@ void noh_machine_dot(const struct noh_machine *machine, FILE *to);
 const char *noh_machine_state(const struct noh_machine *machine, const void *self);
 
 // What the macros call.
-enum noh_handled noh_machine_receive(const struct noh_machine *machine, void *self,
-				     const struct noh_delivery *in);
+enum noh_handled noh_machine_receive(const struct noh_machine *machine, void *self, uint32_t id,
+				     const void *body);
 void noh_machine_accepts(const struct noh_machine *machine,
 			 const struct noh_message_type *const *others,
 			 const struct noh_message_type **accepts);

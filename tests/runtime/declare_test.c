@@ -237,7 +237,8 @@ NOH_ACTOR(clerk, (deposit, state), (get_balance, answer, in));
 
 static enum noh_handled receive(struct clerk *clerk, struct noh_delivery delivery)
 {
-	return clerk_actor.receive(clerk, &delivery);
+	return clerk_actor.receive(clerk, delivery.id, delivery.body,
+				   delivery.asked_id ? &delivery : NULL);
 }
 
 Test(dispatch, calls_the_handler_of_a_message)

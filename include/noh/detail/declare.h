@@ -154,16 +154,16 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 #define NOH_DEFINE_ACTOR(type, options, ...) NOH_DEFINE_HANDLERS(type, type, options, __VA_ARGS__)
 #define NOH_DEFINE_HANDLERS(name_, type, options, ...)                                  \
 	NOH_EACH(NOH_HANDLE, (name_, type), __VA_ARGS__)                                \
-	static enum noh_handled name_##_receive(void *noh_state,                        \
-						const struct noh_delivery *noh_in)      \
+	static enum noh_handled name_##_receive(void *noh_state, uint32_t noh_told,     \
+						const void *noh_body,                   \
+						const struct noh_delivery *noh_answer)  \
 	{                                                                               \
 		NOH_TRY                                                                 \
 		{                                                                       \
-			uint32_t noh_told = noh_in->id;                                 \
-			uint32_t noh_asked = noh_in->asked_id;                          \
 			NOH_EACH(NOH_DISPATCH, (name_, type), __VA_ARGS__)              \
 			(void)noh_told;                                                 \
-			(void)noh_asked;                                                \
+			(void)noh_body;                                                 \
+			(void)noh_answer;                                               \
 		}                                                                       \
 		NOH_CATCH(NOH_FAILED)                                                   \
 		(void)noh_state;                                                        \
@@ -187,29 +187,30 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 // needs, and not those of the one that needs most.
 #define NOH_HANDLE(names, entry) NOH_HANDLE_X(NOH_STRIP names, NOH_STRIP entry)
 #define NOH_HANDLE_X(...) NOH_OVER(NOH_HANDLE, __VA_ARGS__)
-#define NOH_HANDLE4(name_, actor, message, handler)                                       \
-	static __attribute__((noinline)) enum noh_handled name_##_takes_##message(        \
-		void *noh_state, const struct noh_delivery *noh_in)                       \
-	{                                                                                 \
-		handler((struct actor *)noh_state, (const struct message *)noh_in->body); \
-		return NOH_HANDLED;                                                       \
+#define NOH_HANDLE4(name_, actor, message, handler)                                   \
+	static __attribute__((noinline)) enum noh_handled name_##_takes_##message(    \
+		void *noh_state, uint32_t noh_told, const void *noh_body)             \
+	{                                                                             \
+		(void)noh_told;                                                       \
+		handler((struct actor *)noh_state, (const struct message *)noh_body); \
+		return NOH_HANDLED;                                                   \
 	}
 #define NOH_HANDLE5(name_, actor, request, then, handler)                          \
 	static __attribute__((noinline)) enum noh_handled name_##_hears_##request( \
-		void *noh_state, const struct noh_delivery *noh_in)                \
+		void *noh_state, const struct noh_delivery *noh_answer)            \
 	{                                                                          \
-		handler((struct actor *)noh_state, noh_in->outcome,                \
-			(const request##_answer *)noh_in->body);                   \
+		handler((struct actor *)noh_state, noh_answer->outcome,            \
+			(const request##_answer *)noh_answer->body);               \
 		return NOH_HANDLED;                                                \
 	}
 #define NOH_DISPATCH(names, entry) NOH_DISPATCH_X(NOH_STRIP names, NOH_STRIP entry)
 #define NOH_DISPATCH_X(...) NOH_OVER(NOH_DISPATCH, __VA_ARGS__)
 #define NOH_DISPATCH4(name_, actor, message, handler)             \
 	if (noh_told == noh_message_known_id(&message##_message)) \
-		return name_##_takes_##message(noh_state, noh_in);
-#define NOH_DISPATCH5(name_, actor, request, then, handler)  \
-	if (noh_asked == noh_message_id(&request##_message)) \
-		return name_##_hears_##request(noh_state, noh_in);
+		return name_##_takes_##message(noh_state, noh_told, noh_body);
+#define NOH_DISPATCH5(name_, actor, request, then, handler)                          \
+	if (!noh_told && noh_answer->asked_id == noh_message_id(&request##_message)) \
+		return name_##_hears_##request(noh_state, noh_answer);
 #define NOH_ACCEPT(actor, entry) NOH_ACCEPT_X(actor, NOH_STRIP entry)
 #define NOH_ACCEPT_X(...) NOH_OVER(NOH_ACCEPT, __VA_ARGS__)
 #define NOH_ACCEPT3(actor, message, handler) &message##_message,
