@@ -389,7 +389,7 @@ void handle_noted(struct worker *worker, struct slot *slot, struct envelope *env
 	if (worker->runtime->simulation)
 		simulation_note(worker, slot, envelope);
 	if (usual && how == SLOT_ALIVE)
-		handle_plain(worker, slot, envelope, post_id(envelope));
+		handle_plain(worker, slot, envelope);
 	else if (usual && how == (SLOT_ALIVE | SLOT_FIBER))
 		fiber_offer_message(worker, slot, envelope);
 	else

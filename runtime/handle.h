@@ -34,9 +34,11 @@ void handle_left(struct worker *worker, struct slot *slot, struct envelope *enve
 void handle_catch_up(const struct worker *worker, struct slot *slot, struct envelope *hand);
 
 // What it holds, and whom it must answer, is nothing: a plain message is done with when its handler
-// has returned. False: there is more to do, or was, and the slot may be another's now.
-static inline bool handle_plain(struct worker *worker, struct slot *slot, struct envelope *envelope,
-				uint32_t id)
+// has returned. It stays in hand, so that who handles many need not say so of each; whoever does
+// anything else then puts it down. False: there is more to do, or was, and the slot may be
+// another's now.
+static inline bool handle_and_hold(struct worker *worker, struct slot *slot,
+				   struct envelope *envelope, uint32_t id)
 {
 	worker->hand = envelope;
 	worker->statistics.messages++;
@@ -46,6 +48,12 @@ static inline bool handle_plain(struct worker *worker, struct slot *slot, struct
 		return false;
 	}
 	return true;
+}
+
+static inline void handle_plain(struct worker *worker, struct slot *slot, struct envelope *envelope)
+{
+	if (handle_and_hold(worker, slot, envelope, post_id(envelope)))
+		worker->hand = NULL;
 }
 
 // A user's message, for the tenant that lives here.
@@ -67,7 +75,7 @@ static inline void handle_one(struct worker *worker, struct slot *slot, struct e
 	bool usual = __builtin_expect(is_usual(slot, envelope), 1);
 	int how = slot->flags & (SLOT_STATE_MASK | SLOT_FIBER | SLOT_STAMPED | SLOT_NOTED);
 	if (__builtin_expect(usual, 1) && __builtin_expect(how == SLOT_ALIVE, 1))
-		handle_plain(worker, slot, envelope, post_id(envelope));
+		handle_plain(worker, slot, envelope);
 	else if (usual && how == (SLOT_ALIVE | SLOT_FIBER))
 		fiber_offer_message(worker, slot, envelope);
 	else if (__builtin_expect(how & SLOT_NOTED, 0))

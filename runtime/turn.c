@@ -339,7 +339,7 @@ step_plainly(struct worker *worker, struct slot *slot, uint64_t tenant, struct e
 		*ret_envelope = envelope;
 		return STEP_OTHER;
 	}
-	bool as_usual = handle_plain(worker, slot, envelope, envelope->type);
+	bool as_usual = handle_and_hold(worker, slot, envelope, envelope->type);
 	if (!may_go_on(worker, slot)) {
 		if (as_usual)
 			handle_catch_up(worker, slot, envelope);

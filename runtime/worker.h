@@ -39,9 +39,9 @@ struct worker {
 	pthread_t thread;
 
 	// The turn that runs.
-	struct slot *running; // read by the guardian too, to name who does not return
+	struct slot *running; // set_running(); thieves and the guardian read it, too
 	uint64_t self;
-	struct envelope *hand; // the message being handled; NULL between messages
+	struct envelope *hand; // the message being handled, or that was the last; else NULL
 	uint64_t within_ns;    // of the ask whose outcome is being handled; else 0
 	int32_t credit;        // messages, received and sent, until the clock is looked at
 	int32_t turn_until;    // with less credit the turn must ask before it goes on
