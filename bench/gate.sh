@@ -59,6 +59,7 @@ run_server() { # server, operations, options of noh-load
   local folder log said server port=
   folder=$(mktemp -d -p "$work")
   log=$folder/log said=$folder/said
+  : >"$said" # until the server has begun
   under_callgrind "$log" "$bin/$1" --port 0 --workers 1 >"$said" &
   server=$!
   for _ in $(seq 200); do
