@@ -113,19 +113,11 @@ static inline struct envelope *mailbox_take(struct mailbox_in *in, struct mailbo
 	return next;
 }
 
-/* Owner only. What comes behind an envelope that has been taken; or NULL. */
-static inline struct envelope *mailbox_peek_after(const struct envelope *taken)
+/* The same, for whoever has in hand what it returned last, and that is of one cache line. */
+static inline struct envelope *mailbox_take_after(struct mailbox_out *out, struct envelope *taken)
 {
-	return (struct envelope *)load_acquire(
+	struct envelope *next = (struct envelope *)load_acquire(
 		(void *const *)&taken->next); // pairs with mailbox_push()
-}
-
-/* The same as mailbox_take(), for whoever has in hand what it returned last, which is of one cache
- * line; `seen` is what mailbox_peek_after() has said of that. */
-static inline struct envelope *mailbox_take_after(struct mailbox_out *out, struct envelope *taken,
-						  struct envelope *seen)
-{
-	struct envelope *next = seen ? seen : mailbox_peek_after(taken);
 	if (next) {
 		out->tail = next;
 		envelope_free_small(taken);

@@ -367,8 +367,7 @@ static inline bool leave_plainly(struct slot *slot, struct envelope *last, bool 
 // The first message and later ones are told apart by their places in the program: so both are well
 // predicted, which together they are not. And the first stays behind the stub until more is to be
 // done than to handle it: the tail of a mailbox is not written where a turn has one message
-// (handle_catch_up()). Whether there is another is looked at before the handler sends, too, since
-// what is looked at behind an exchange waits for it, and so does who has guessed wrongly.
+// (handle_catch_up()).
 static inline __attribute__((always_inline)) bool go_on_plainly(struct worker *worker,
 								struct slot *slot, uint64_t tenant,
 								struct envelope **ret_envelope)
@@ -381,11 +380,10 @@ static inline __attribute__((always_inline)) bool go_on_plainly(struct worker *w
 		envelope = mailbox_peek_at_stub(&slot->in);
 		if (!envelope || !is_plain(slot))
 			return false;
-		next = mailbox_peek_after(envelope);
 		step = step_plainly(worker, slot, tenant, envelope, ret_envelope);
 		if (step != STEP_DONE)
 			return step == STEP_LAST;
-		next = mailbox_take_after(&slot->out, envelope, next);
+		next = mailbox_take_after(&slot->out, envelope);
 		if (!next)
 			return leave_plainly(slot, envelope, true);
 	} else {
@@ -399,11 +397,10 @@ static inline __attribute__((always_inline)) bool go_on_plainly(struct worker *w
 			*ret_envelope = envelope;
 			return false;
 		}
-		next = mailbox_peek_after(envelope);
 		step = step_plainly(worker, slot, tenant, envelope, ret_envelope);
 		if (step != STEP_DONE)
 			return step == STEP_LAST;
-		next = mailbox_take_after(&slot->out, envelope, next);
+		next = mailbox_take_after(&slot->out, envelope);
 	} while (next);
 	return leave_plainly(slot, envelope, false);
 }
