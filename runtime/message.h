@@ -73,7 +73,7 @@ static inline void message_copy(const struct message_info *info, void *block, co
 		message_copy_ends(block, body, size, 8);
 	} else if (size > 16 && size <= 32) {
 		message_copy_ends(block, body, size, 16);
-	} else if (size) { // without fields there may be no body
+	} else if (body) { // without fields there may be none
 		memcpy(block, body, size);
 	}
 }
