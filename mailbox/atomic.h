@@ -108,7 +108,7 @@ static inline bool swap_if_64(uint64_t *at, uint64_t expected, uint64_t value)
 		__asm__ volatile("movq %1, %0" : "=r"(noh_got) : "m"(*(at)));           \
 		noh_got;                                                                \
 	})
-#define set_ptr(at, value) __asm__ volatile("movq %1, %0" : "=m"(*(at)) : "r"((void *)(value)))
+#define set_ptr(at, value) __asm__ volatile("movq %1, %0" : "=m"(*(at)) : "er"((void *)(value)))
 #else
 #define NOH_IS(at, value, type, compare) \
 	((type)__atomic_load_n(at, __ATOMIC_RELAXED) == (type)(value))
