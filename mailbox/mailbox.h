@@ -3,9 +3,9 @@
  *
  * It is Vyukov's queue with one bit added. `head` is the newest envelope; `tail` is an envelope
  * that has been handled already and only holds the link to the next (or the stub, when there is
- * none). Bit 0 of `head` says "idle": the owner is not scheduled. So the one exchange by which a
- * sender enqueues also tells it whether it must schedule the owner, and exactly one sender is told
- * so.
+ * none; an owner may also leave it there while it handles the first). Bit 0 of `head` says "idle":
+ * the owner is not scheduled. So the one exchange by which a sender enqueues also tells it whether
+ * it must schedule the owner, and exactly one sender is told so.
  *
  * Why nothing is lost and nothing is freed early:
  *  - A sender owns the predecessor's `next` from its exchange to its store; the owner never frees
@@ -125,8 +125,8 @@ static inline struct envelope *mailbox_take_after(struct mailbox_out *out, struc
 	return next;
 }
 
-/* Owner only. Whether the stub comes before the next envelope: so it is where the mailbox has been
- * woken, and later only if one was detached. */
+/* Owner only. Whether the tail is at the stub: so it is where the mailbox has been woken, or an
+ * envelope has been detached, until mailbox_take_at_stub() or mailbox_take(). */
 static inline bool mailbox_is_at_stub(const struct mailbox_in *in, const struct mailbox_out *out)
 {
 	return is_ptr(&out->tail, mailbox_stub((struct mailbox_in *)(uintptr_t)in));

@@ -125,16 +125,17 @@ static inline bool is_more_to_do(const struct worker *worker, enum noh_handled h
 	return handled != NOH_HANDLED || worker->afterwards & AFTER_MESSAGE;
 }
 
-void handle_catch_up(const struct worker *worker, struct slot *slot, struct envelope *hand)
+void handle_catch_up(struct slot *slot, struct envelope *hand)
 {
-	if (!worker->hand_detached && mailbox_is_at_stub(&slot->in, &slot->out))
+	// What has been detached is in hand, too, but in no queue.
+	if (mailbox_is_at_stub(&slot->in, &slot->out) && mailbox_peek_at_stub(&slot->in) == hand)
 		mailbox_take_at_stub(&slot->out, hand);
 }
 
 void handle_left(struct worker *worker, struct slot *slot, struct envelope *envelope,
 		 enum noh_handled handled)
 {
-	handle_catch_up(worker, slot, envelope);
+	handle_catch_up(slot, envelope);
 	if (is_more_to_do(worker, handled))
 		handle_done(worker, slot, envelope, handled);
 	else

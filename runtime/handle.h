@@ -31,7 +31,7 @@ void handle_left(struct worker *worker, struct slot *slot, struct envelope *enve
 /* Whoever runs the slot. A turn leaves the tail of the mailbox at the stub while its first message
  * is in hand, if that is a plain one (turn.c): from here on the tail is where it is for all others.
  */
-void handle_catch_up(const struct worker *worker, struct slot *slot, struct envelope *hand);
+void handle_catch_up(struct slot *slot, struct envelope *hand);
 
 // What it holds, and whom it must answer, is nothing: a plain message is done with when its handler
 // has returned. It stays in hand, so that who handles many need not say so of each; whoever does

@@ -18,121 +18,6 @@
 #include "runtime/saved.h"
 #include "runtime/throttle.h"
 
-enum {
-	TURN_NS = 200 * 1000,      // a turn that takes longer ends, whatever is left of its budget
-	LOOK_EVERY_NS = 25 * 1000, // the clock is looked at about this often
-	QUANTUM_MOST = 256,        // messages, while they take less than 0.1 us
-	QUANTUM_SHORT = 128,       // while they take less than 0.2 us
-	LONGER = 4,                // times the budget, for an actor that has fallen behind
-};
-
-// ---- the budget
-
-void set_budget(struct worker *worker, int32_t budget)
-{
-	worker->budget = budget;
-	worker->grant = (budget < worker->quantum ? budget : worker->quantum) - 1;
-}
-
-// What is known of time is learned anew.
-static void look(struct worker *worker)
-{
-	uint64_t now_ns = runtime_now_ns(worker->runtime);
-	uint64_t passed = now_ns - worker->counted_from_ns;
-	uint64_t turns = worker->statistics.turns - worker->turns_before;
-	uint64_t used = (uint64_t)(worker->credit_before - worker->credit);
-
-	// Slow messages shorten the quantum at once; fast ones lengthen it step by step.
-	uint64_t quantum = passed ? used * LOOK_EVERY_NS / passed : QUANTUM_MOST;
-	if (quantum > (uint64_t)worker->quantum * 2)
-		quantum = (uint64_t)worker->quantum * 2;
-	worker->quantum = quantum < 1              ? 1
-			  : quantum > QUANTUM_MOST ? QUANTUM_MOST
-						   : (int32_t)quantum;
-	set_budget(worker, worker->budget);
-	// One look alone finds long messages where the host has taken the processor away. What
-	// waits is worth more by that, which is true; but that messages are long two looks must
-	// find. (The first look of all finds them long whatever they are: nothing is in the caches.
-	// So it is as if there had been one before that found them short.)
-	uint64_t cost_ns = passed / used;
-	bool are_short = (cost_ns < worker->cost_ns ? cost_ns : worker->cost_ns) * QUANTUM_SHORT <
-			 LOOK_EVERY_NS;
-	worker->cost_ns = cost_ns;
-	if (worker->messages_are_short != are_short)
-		ck_pr_store_8(&worker->messages_are_short, are_short);
-	if (are_short)
-		ck_pr_store_64(&worker->busy_since_ns, 0);
-	if (worker->runtime->worker_count > 1)
-		worker->wakes_blindly = worker->messages_are_short ? worker->runs_at_once : NULL;
-
-	// Most turns begin with a wake, and each has one at most.
-	uint64_t messages = worker->statistics.messages - worker->messages_before;
-	worker->wakes_vary = turns * 8 > messages && turns * 8 < messages * 7;
-	worker->messages_before = worker->statistics.messages;
-
-	// Of turns, not of looks: one long turn among many short ones makes no long mean.
-	worker->recent_ns += passed - worker->recent_ns / 8;
-	worker->recent_turns += turns * 8 - worker->recent_turns / 8; // in eighths
-	ck_pr_store_64(&worker->turn_ns, worker->recent_ns * 8 / (worker->recent_turns | 1));
-	ck_pr_store_64(&worker->now_ns, now_ns);
-	worker->counted_from_ns = now_ns;
-	worker->turns_before = worker->statistics.turns;
-	worker->credit_before = worker->credit;
-	if (worker->wakes_blindly && (ring_count(&worker->ring) || worker->newborns.any))
-		maybe_wake_one(worker);
-}
-
-void look_idly(struct worker *worker)
-{
-	bool was_idle = worker->idle_after == worker->statistics.turns;
-	worker->idle_after = worker->statistics.turns;
-	if (!was_idle && worker->turns_before == worker->statistics.turns)
-		return; // it has just looked
-
-	uint64_t now_ns = runtime_now_ns(worker->runtime);
-	if (was_idle)
-		worker->counted_from_ns += now_ns - worker->now_ns;
-	ck_pr_store_64(&worker->now_ns, now_ns);
-}
-
-void look_at_clock(struct worker *worker)
-{
-	if (worker->credit != worker->credit_before) // the last turn may have ended with a look
-		look(worker);
-	worker->credit = worker->credit_before = worker->quantum;
-}
-
-// What was granted is used up. True: the turn may go on. Credit that is used up meanwhile stays so,
-// until the turn is over.
-static bool grant_more(struct worker *worker, const struct slot *slot)
-{
-	if (worker->ends_turn == worker->statistics.turns)
-		return false;
-	if (worker->credit <= turn_budget_end(worker)) {
-		if (!ck_pr_load_8(&slot->overloaded) ||
-		    worker->longer_turn == worker->statistics.turns)
-			return false;
-		worker->longer_turn = worker->statistics.turns;
-		worker->budget_until -= (LONGER - 1) * worker->budget;
-	}
-	if (worker->credit <= 0) {
-		// It began since the last look, or was there at that look already.
-		if (worker->statistics.turns != worker->turns_before)
-			worker->turn_began_ns = worker->now_ns;
-		look(worker);
-		if (worker->now_ns - worker->turn_began_ns > TURN_NS) {
-			worker->budget_until = worker->credit;
-			return false;
-		}
-	}
-	int32_t most = worker->credit - worker->budget_until;
-	worker->turn_until =
-		worker->credit - ((most < worker->quantum ? most : worker->quantum) - 1);
-	return true;
-}
-
-// ---- the turn
-
 static struct envelope *saved_or_queued(struct worker *worker, struct slot *slot);
 
 // The tenant is to begin, before any mail. This counts as a message, as it does where a birth comes
@@ -335,14 +220,14 @@ step_plainly(struct worker *worker, struct slot *slot, uint64_t tenant, struct e
 	     struct envelope **ret_envelope)
 {
 	if (!is_small_and_usual(tenant, envelope)) {
-		handle_catch_up(worker, slot, envelope);
+		handle_catch_up(slot, envelope);
 		*ret_envelope = envelope;
 		return STEP_OTHER;
 	}
 	bool as_usual = handle_and_hold(worker, slot, envelope, envelope->type);
 	if (!may_go_on(worker, slot)) {
 		if (as_usual)
-			handle_catch_up(worker, slot, envelope);
+			handle_catch_up(slot, envelope);
 		end_turn_with_mail(worker, slot);
 		return STEP_LAST;
 	}
@@ -492,7 +377,7 @@ void turn_resume_after_failure(struct worker *worker)
 
 	worker->taken = NULL;
 	if (worker->hand)
-		handle_catch_up(worker, slot, worker->hand);
+		handle_catch_up(slot, worker->hand);
 	handle_failed(worker);
 	if (taken)
 		handle_one(worker, slot, taken);

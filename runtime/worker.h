@@ -251,12 +251,18 @@ void failure_undo(struct scratch *scratch, char **first);
 
 /* After a jump to `failed`: ends the actor whose handler failed, and has the rest of its turn. */
 void turn_resume_after_failure(struct worker *worker);
-/* Between turns, when the credit is used up: looks at the clock, and gives new credit. */
-void look_at_clock(struct worker *worker);
-/* The worker's own thread, with nothing to do: looks at the clock. What passes until somebody has a
- * turn is not what messages take. */
-void look_idly(struct worker *worker);
+
+// ---- pace.c; all of it on the worker's own thread
+
 /* The turns that begin from here on have this budget. */
 void set_budget(struct worker *worker, int32_t budget);
+/* The running turn has used up what it was granted. True: it may go on. Credit that is used up
+ * meanwhile stays so, until the turn is over. */
+bool grant_more(struct worker *worker, const struct slot *slot);
+/* Between turns, when the credit is used up: looks at the clock, and gives new credit. */
+void look_at_clock(struct worker *worker);
+/* With nothing to do: looks at the clock. What passes until somebody has a turn is not what
+ * messages take. */
+void look_idly(struct worker *worker);
 
 #endif

@@ -240,6 +240,39 @@ Simulated(fiber, that_fails_while_undoing_ends_all_the_same)
 	expect_undone();
 }
 
+struct thief {
+	uint64_t unused;
+};
+
+// What it deferred fails when it waits, and is to end, with a request in hand.
+static void take_and_end(struct thief *self)
+{
+	(void)self;
+	noh_receive(-1, get_price);
+	noh_defer(tell, (void *)1);
+	noh_defer(fail_on_purpose, NULL);
+	noh_defer(tell, (void *)2);
+	noh_end(7, "done for");
+	noh_sleep(1);
+	abort();
+}
+
+NOH_FIBER(thief, take_and_end);
+
+Simulated(fiber, that_ends_and_fails_while_undoing_leaves_its_mailbox_to_the_next)
+{
+	inbox = noh_test_inbox();
+	for (int round = 0; round < 20; round++) {
+		const struct price *answer;
+		noh_actor thief = noh_spawn_with(thief, (.monitored = true));
+		noh_send(thief, go); // what it does not wait for
+		noh_check(noh_ask(thief, get_price, 1000, &answer) == -ECONNRESET);
+		noh_send(thief, go);
+		noh_receive(-1, noh_down);
+		expect_undone();
+	}
+}
+
 struct loser {
 	const char *reason;
 };

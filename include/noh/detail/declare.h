@@ -184,33 +184,34 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 						     .limits = {NOH_STRIP options}}
 
 // Each handler has a function of its own, so that a message saves the registers that its handler
-// needs, and not those of the one that needs most.
+// needs, and not those of the one that needs most. It is called with the same arguments as
+// `receive`, so that they stay in their registers.
 #define NOH_HANDLE(names, entry) NOH_HANDLE_X(NOH_STRIP names, NOH_STRIP entry)
 #define NOH_HANDLE_X(...) NOH_OVER(NOH_HANDLE, __VA_ARGS__)
-#define NOH_HANDLE4(name_, actor, message, handler)                                   \
-	static __attribute__((noinline)) enum noh_handled name_##_takes_##message(    \
-		void *noh_state, uint32_t noh_told, const void *noh_body)             \
-	{                                                                             \
-		(void)noh_told;                                                       \
-		handler((struct actor *)noh_state, (const struct message *)noh_body); \
-		return NOH_HANDLED;                                                   \
+#define NOH_HANDLE4(name_, actor, message, handler)                                      \
+	static __attribute__((noinline)) enum noh_handled noh_##name_##_takes_##message( \
+		void *noh_state, uint32_t noh_told, const void *noh_body)                \
+	{                                                                                \
+		(void)noh_told;                                                          \
+		handler((struct actor *)noh_state, (const struct message *)noh_body);    \
+		return NOH_HANDLED;                                                      \
 	}
-#define NOH_HANDLE5(name_, actor, request, then, handler)                          \
-	static __attribute__((noinline)) enum noh_handled name_##_hears_##request( \
-		void *noh_state, const struct noh_delivery *noh_answer)            \
-	{                                                                          \
-		handler((struct actor *)noh_state, noh_answer->outcome,            \
-			(const request##_answer *)noh_answer->body);               \
-		return NOH_HANDLED;                                                \
+#define NOH_HANDLE5(name_, actor, request, then, handler)                                \
+	static __attribute__((noinline)) enum noh_handled noh_##name_##_hears_##request( \
+		void *noh_state, const struct noh_delivery *noh_answer)                  \
+	{                                                                                \
+		handler((struct actor *)noh_state, noh_answer->outcome,                  \
+			(const request##_answer *)noh_answer->body);                     \
+		return NOH_HANDLED;                                                      \
 	}
 #define NOH_DISPATCH(names, entry) NOH_DISPATCH_X(NOH_STRIP names, NOH_STRIP entry)
 #define NOH_DISPATCH_X(...) NOH_OVER(NOH_DISPATCH, __VA_ARGS__)
 #define NOH_DISPATCH4(name_, actor, message, handler)             \
 	if (noh_told == noh_message_known_id(&message##_message)) \
-		return name_##_takes_##message(noh_state, noh_told, noh_body);
+		return noh_##name_##_takes_##message(noh_state, noh_told, noh_body);
 #define NOH_DISPATCH5(name_, actor, request, then, handler)                          \
 	if (!noh_told && noh_answer->asked_id == noh_message_id(&request##_message)) \
-		return name_##_hears_##request(noh_state, noh_answer);
+		return noh_##name_##_hears_##request(noh_state, noh_answer);
 #define NOH_ACCEPT(actor, entry) NOH_ACCEPT_X(actor, NOH_STRIP entry)
 #define NOH_ACCEPT_X(...) NOH_OVER(NOH_ACCEPT, __VA_ARGS__)
 #define NOH_ACCEPT3(actor, message, handler) &message##_message,
