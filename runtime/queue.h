@@ -111,7 +111,9 @@ static inline struct slot *ring_take_next(struct ring *ring)
 {
 	ck_pr_barrier();
 	if (__builtin_expect(!is_32(&ring->next_wanted, 0), 0))
-		return (struct slot *)exchange(&ring->places[0], NULL); // pairs with steal_next()
+		return ring_has_next(ring) ? (struct slot *)exchange( // pairs with steal_next()
+						     &ring->places[0], NULL)
+					   : NULL;
 	ck_pr_fence_acquire(); // pairs with steal_next(): who wanted it has taken it before
 	struct slot *slot = ring_next(ring);
 	if (slot)

@@ -324,12 +324,12 @@ struct slot *steal_next(struct worker *from)
 	struct ring *ring = &from->ring;
 	struct slot *slot = NULL;
 
-	if (!ring_next(ring))
-		return NULL;
+	if (!ring_next(ring) || !ck_pr_load_ptr(&from->running))
+		return NULL; // or the barrier would be for nothing
 	uint32_t wanted = __atomic_fetch_add(&ring->next_wanted, 1,
 					     __ATOMIC_SEQ_CST); // pairs with ring_take_next()
 	if ((wanted & NEXT_ALWAYS_WANTED || barrier_everywhere()) &&
-	    load_acquire((void *const *)&from->running)) { // pairs with turn()
+	    load_acquire((void *const *)&from->running)) { // pairs with set_running()
 		// Pairs with ring_put_next() and ring_put_if().
 		slot = (struct slot *)load_acquire(&ring->places[0]);
 		if (slot && !swap_if(&ring->places[0], slot, NULL))

@@ -38,15 +38,15 @@ static struct slot *some_slot(uint64_t i)
 	return __atomic_load_n(&is_put[slot - slots], __ATOMIC_ACQUIRE) ? NULL : slot;
 }
 
-int main(void)
+static void take_turns(uint64_t rounds, uint32_t wanted)
 {
-	uint64_t rounds = stress_rounds(500000), put = 0, taken = 0;
+	uint64_t put = 0, taken = 0;
 	pthread_t thieves[THIEVES];
 
-	stress_begin();
+	worker = (struct worker){.ring.next_wanted = wanted};
 	ring_look_for_room(&worker.ring);
-	if (!barrier_prepare())
-		worker.ring.next_wanted = NEXT_ALWAYS_WANTED;
+	stolen = 0;
+	is_over = false;
 	for (int i = 0; i < THIEVES; i++)
 		stress_check(!pthread_create(&thieves[i], NULL, thieve, NULL));
 
@@ -75,5 +75,13 @@ int main(void)
 
 	stress_check(put == taken + stolen);
 	stress_check(taken && stolen); // else nothing was tried
+}
+
+int main(void)
+{
+	stress_begin();
+	if (barrier_prepare())
+		take_turns(stress_rounds(500000), 0);
+	take_turns(stress_rounds(500000), NEXT_ALWAYS_WANTED);
 	return 0;
 }
