@@ -33,17 +33,6 @@ static void *give_many(void *argument)
 	return NULL;
 }
 
-static void *take_and_give_a_few(void *argument)
-{
-	void **mine = (void **)argument;
-
-	for (int i = 0; i < FEW; i++)
-		mine[i] = pool_take(POOL_128, 0);
-	for (int i = 0; i < FEW; i++)
-		pool_give(POOL_128, mine[i]);
-	return NULL;
-}
-
 static void each_in_a_thread_of_its_own(void *(*function)(void *))
 {
 	pthread_t threads[THREADS];
@@ -77,15 +66,36 @@ Test(pool, gives_each_block_to_one_taker)
 	each_in_a_thread_of_its_own(give_many);
 }
 
-static bool is_ready(const struct magazine *magazine)
+// A block that two have would be written to by the other one before it is given.
+static void *take_marked(void)
 {
-	return !magazine || !magazine->below;
+	void **block = (void **)pool_take(POOL_128, 0);
+	block[0] = block[15] = block;
+	return block;
+}
+
+static void give_marked(void *at)
+{
+	void **block = (void **)at;
+	if (block[0] != at || block[15] != at)
+		abort(); // in any thread
+	block[0] = block[15] = NULL;
+	pool_give(POOL_128, at);
+}
+
+static size_t count_of(const struct magazine *magazine)
+{
+	size_t count = 0;
+	while (count < MAGAZINE_BLOCKS && magazine->blocks[count])
+		count++;
+	return count;
 }
 
 // The blocks at hand lie in a magazine above the place that tells that there are no more, and a
 // spare magazine is either full or empty.
 static bool is_in_order(enum pool_class class)
 {
+	const struct magazine *full = pool_cache.full[class], *empty = pool_cache.empty[class];
 	void **top = pool_cache.top[class];
 	size_t at_hand = 0;
 
@@ -93,9 +103,19 @@ static bool is_in_order(enum pool_class class)
 		top--;
 		at_hand++;
 	}
-	return at_hand <= MAGAZINE_BLOCKS && is_ready(pool_cache.full[class]) &&
-	       is_ready(pool_cache.empty[class]) &&
-	       !(pool_cache.full[class] && pool_cache.empty[class]);
+	return at_hand <= MAGAZINE_BLOCKS && !(full && empty) && !(empty && empty->below) &&
+	       !(full && (full->below || count_of(full) != MAGAZINE_BLOCKS));
+}
+
+static void *take_and_give_a_few(void *argument)
+{
+	void **mine = (void **)argument;
+
+	for (int i = 0; i < FEW; i++)
+		mine[i] = take_marked();
+	for (int i = 0; i < FEW; i++)
+		give_marked(mine[i]);
+	return NULL;
 }
 
 // Up and down by random stretches, so that magazines are used up, filled and traded.
@@ -106,13 +126,13 @@ static void take_and_give_at_random(struct random *random)
 	for (int i = 0; i < 200; i++) {
 		size_t wanted = random_below(random, MANY);
 		while (count < wanted)
-			blocks[count++] = pool_take(POOL_128, 0);
+			blocks[count++] = take_marked();
 		while (count > wanted)
-			pool_give(POOL_128, blocks[--count]);
+			give_marked(blocks[--count]);
 		cr_assert(is_in_order(POOL_128));
 	}
 	while (count)
-		pool_give(POOL_128, blocks[--count]);
+		give_marked(blocks[--count]);
 }
 
 Test(pool, goes_on_with_what_ended_threads_have_left)
