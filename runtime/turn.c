@@ -105,7 +105,7 @@ static void leave_with_mail(struct worker *worker, struct slot *slot)
 	worker->throttle = false;
 }
 
-// The budget is used up.
+// The budget is used up, or a sender is between its two steps: the actor goes on later.
 static void end_turn_with_mail(struct worker *worker, struct slot *slot)
 {
 	worker->hand = NULL;
@@ -192,8 +192,7 @@ go_on_anyhow(struct worker *worker, struct slot *slot, struct envelope *envelope
 			break;
 		envelope = take(worker, slot);
 	}
-	run_turn_ends(worker);
-	leave_with_mail(worker, slot);
+	end_turn_with_mail(worker, slot);
 }
 
 // Lives, has handlers, and nothing is to be looked at but its mail: nobody wishes its end, nothing
@@ -381,11 +380,9 @@ void turn_resume_after_failure(struct worker *worker)
 	handle_failed(worker);
 	if (taken)
 		handle_one(worker, slot, taken);
-	if (may_go_on(worker, slot)) {
+	if (may_go_on(worker, slot))
 		go_on_anyhow(worker, slot, NULL);
-	} else {
-		run_turn_ends(worker);
-		leave_with_mail(worker, slot);
-	}
+	else
+		end_turn_with_mail(worker, slot);
 	end_turn(worker);
 }
