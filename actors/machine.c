@@ -110,9 +110,9 @@ enum noh_handled noh_machine_receive(const struct noh_machine *machine, void *se
 		return NOH_HANDLED;
 	}
 
-	const struct noh_transition *transition =
-		id ? find(machine, self, at->state, id, body) : NULL;
-	if (!transition && id)
+	// Of an outcome, whose id is 0, no table says anything.
+	const struct noh_transition *transition = find(machine, self, at->state, id, body);
+	if (!transition)
 		transition = find(machine, self, NOH_ANY, id, body);
 	if (!transition)
 		return NOH_NOT_UNDERSTOOD;
