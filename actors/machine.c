@@ -95,19 +95,18 @@ static const struct noh_transition *find(const struct noh_machine *machine, cons
 	return NULL;
 }
 
-enum noh_handled noh_machine_receive(const struct noh_machine *machine, void *self, uint32_t id,
-				     const void *body)
+bool noh_machine_takes(const struct noh_machine *machine, void *self, uint32_t id, const void *body)
 {
 	struct noh_at *at = at_of(machine, self);
 
 	if (!at->state && id == noh_message_id(&noh_stopping_message))
-		return NOH_NOT_UNDERSTOOD; // it ends before it has begun
+		return false; // it ends before it has begun
 	if (!at->state)
 		begin(machine, self);
 	if (id == noh_message_id(&noh_machine_timeout_message)) {
 		if (((const struct noh_machine_timeout *)body)->entry == at->entry)
 			time_is_over(machine, self);
-		return NOH_HANDLED;
+		return true;
 	}
 
 	// Of an outcome, whose id is 0, no table says anything.
@@ -115,9 +114,9 @@ enum noh_handled noh_machine_receive(const struct noh_machine *machine, void *se
 	if (!transition)
 		transition = find(machine, self, NOH_ANY, id, body);
 	if (!transition)
-		return NOH_NOT_UNDERSTOOD;
+		return false;
 	take(machine, self, body, transition);
-	return NOH_HANDLED;
+	return true;
 }
 
 void noh_machine_accepts(const struct noh_machine *machine,

@@ -191,12 +191,15 @@ void supervisor_change_options(struct noh_supervisor *options,
 	noh_reply(noh_child_done);
 }
 
-enum noh_handled supervisor_unknown_logged(uint32_t id, enum noh_handled handled)
+void supervisor_log_unknown(const struct noh_message_type *const *accepts, uint32_t id)
 {
-	if (handled == NOH_NOT_UNDERSTOOD && id && id != noh_message_id(&noh_start_message))
-		noh_log(NOH_WARN, "drops a message that is not for a supervisor: %s",
-			noh_type_of(&(struct noh_delivery){.id = id})->name);
-	return handled;
+	const struct noh_message_type *type = noh_type_of(&(struct noh_delivery){.id = id});
+	if (!type || type == &noh_start_message)
+		return; // an outcome; or what comes to those alone who list it
+	for (; *accepts; accepts++)
+		if (noh_message_id(*accepts) == id)
+			return;
+	noh_log(NOH_WARN, "drops a message that is not for a supervisor: %s", type->name);
 }
 
 NOH_ACTOR(noh_supervision, (noh_start, on_start), (noh_supervise_these, on_supervise_these),
@@ -209,10 +212,10 @@ NOH_ACTOR(noh_supervision, (noh_start, on_start), (noh_supervise_these, on_super
 	  (noh_count_children, requests_count_children),
 	  (noh_get_child_spec, requests_get_child_spec), (noh_change_supervisor, on_change));
 
-static enum noh_handled receive(void *state, uint32_t id, const void *body,
-				const struct noh_delivery *answer)
+static void receive(void *state, uint32_t id, const void *body, const struct noh_delivery *answer)
 {
-	return supervisor_unknown_logged(id, noh_supervision_receive(state, id, body, answer));
+	supervisor_log_unknown(noh_supervision_accepts, id);
+	noh_supervision_receive(state, id, body, answer);
 }
 
 const struct noh_actor_type noh_supervision_type = {.abi = NOH_ABI,

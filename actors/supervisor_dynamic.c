@@ -315,11 +315,10 @@ NOH_ACTOR(noh_dynamic_supervision, (noh_start, on_start), (noh_supervise_these, 
 	  (noh_count_children, dynamic_count_children),
 	  (noh_get_child_spec, dynamic_get_child_spec), (noh_change_supervisor, on_change));
 
-static enum noh_handled receive(void *state, uint32_t id, const void *body,
-				const struct noh_delivery *answer)
+static void receive(void *state, uint32_t id, const void *body, const struct noh_delivery *answer)
 {
-	return supervisor_unknown_logged(id,
-					 noh_dynamic_supervision_receive(state, id, body, answer));
+	supervisor_log_unknown(noh_dynamic_supervision_accepts, id);
+	noh_dynamic_supervision_receive(state, id, body, answer);
 }
 
 const struct noh_actor_type noh_dynamic_supervision_type = {

@@ -22,8 +22,8 @@ enum { KILL_AGAIN_MS = 1000 };
 void supervisor_change_options(struct noh_supervisor *options,
 			       const struct noh_change_supervisor *msg);
 
-/* A message that a supervisor does not know: logged, and a dead letter. */
-enum noh_handled supervisor_unknown_logged(uint32_t id, enum noh_handled handled);
+/* Before a message is handled: one that the supervisor does not know is logged. */
+void supervisor_log_unknown(const struct noh_message_type *const *accepts, uint32_t id);
 
 static inline bool comes_back(const struct noh_child *spec, int64_t why)
 {

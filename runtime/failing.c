@@ -28,6 +28,8 @@ void noh_note_failure(const char *text)
 		snprintf(worker->failure, sizeof(worker->failure), "%s", text);
 	if (worker && worker->fiber)
 		fiber_note_thrown(worker);
+	else if (worker)
+		note_handled(worker, NOH_FAILED);
 }
 
 // What failed before, if anything, keeps its text.

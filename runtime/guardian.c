@@ -116,14 +116,14 @@ static void name_the_running(struct noh_runtime *runtime)
 	}
 }
 
-static enum noh_handled guardian_receive(void *state, uint32_t id, const void *body,
-					 const struct noh_delivery *answer)
+static void guardian_receive(void *state, uint32_t id, const void *body,
+			     const struct noh_delivery *answer)
 {
 	(void)state;
 	(void)id;
 	(void)body;
 	(void)answer;
-	return NOH_NOT_UNDERSTOOD;
+	noh_not_understood();
 }
 
 const struct noh_actor_type guardian_actor_type = {

@@ -29,6 +29,11 @@
 #include "runtime/turn.h"
 #include "runtime/watches.h"
 
+void noh_not_understood(void)
+{
+	note_handled(worker_of_call("noh_not_understood"), NOH_NOT_UNDERSTOOD);
+}
+
 static void not_understood(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	if (post_kind(envelope) == POST_MESSAGE && envelope->ask) {
@@ -70,6 +75,7 @@ void handle_failed(struct worker *worker)
 
 	worker->within_ns = 0;
 	worker->postponed = worker->replay = false;
+	worker->handled = NOH_HANDLED;
 	failure_undo(&worker->scratch, &worker->first_failure);
 	scratch_end(&worker->scratch);
 	if (worker->stopping) {
@@ -90,9 +96,9 @@ void handle_failed(struct worker *worker)
 	life_end(worker, slot, NOH_WHY_FAILED, 0, worker->failure);
 }
 
-void handle_done(struct worker *worker, struct slot *slot, struct envelope *envelope,
-		 enum noh_handled handled)
+void handle_done(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
+	enum noh_handled handled = take_handled(worker);
 	worker->afterwards &= (uint8_t)~AFTER_MESSAGE;
 	// Most often it has only ended its life.
 	if (handled == NOH_HANDLED && worker->end_asked && !worker->scratch.used &&
@@ -120,9 +126,9 @@ void handle_done(struct worker *worker, struct slot *slot, struct envelope *enve
 }
 
 // A handler has returned, and there is something to do at once.
-static inline bool is_more_to_do(const struct worker *worker, enum noh_handled handled)
+static inline bool is_more_to_do(const struct worker *worker)
 {
-	return handled != NOH_HANDLED || worker->afterwards & AFTER_MESSAGE;
+	return worker->afterwards & AFTER_MESSAGE;
 }
 
 void handle_catch_up(struct slot *slot, struct envelope *hand)
@@ -132,12 +138,11 @@ void handle_catch_up(struct slot *slot, struct envelope *hand)
 		mailbox_take_at_stub(&slot->out, hand);
 }
 
-void handle_left(struct worker *worker, struct slot *slot, struct envelope *envelope,
-		 enum noh_handled handled)
+void handle_left(struct worker *worker, struct slot *slot, struct envelope *envelope)
 {
 	handle_catch_up(slot, envelope);
-	if (is_more_to_do(worker, handled))
-		handle_done(worker, slot, envelope, handled);
+	if (is_more_to_do(worker))
+		handle_done(worker, slot, envelope);
 	else
 		worker->hand = NULL;
 }
@@ -149,9 +154,9 @@ static inline void to_handler(struct worker *worker, struct slot *slot, struct e
 
 	worker->hand = envelope;
 	worker->statistics.messages++;
-	enum noh_handled handled = slot->type->receive(slot->state, id, envelope->body, NULL);
-	if (is_more_to_do(worker, handled) || envelope->ask || info->holds)
-		handle_done(worker, slot, envelope, handled);
+	slot->type->receive(slot->state, id, envelope->body, NULL);
+	if (is_more_to_do(worker) || envelope->ask || info->holds)
+		handle_done(worker, slot, envelope);
 	else
 		worker->hand = NULL;
 }
@@ -167,9 +172,9 @@ static void answer_to_handler(struct worker *worker, struct slot *slot, struct e
 	}
 	worker->hand = envelope;
 	worker->statistics.messages++;
-	enum noh_handled handled = slot->type->receive(slot->state, 0, answer.body, &answer);
+	slot->type->receive(slot->state, 0, answer.body, &answer);
 	worker->within_ns = 0;
-	handle_done(worker, slot, envelope, handled);
+	handle_done(worker, slot, envelope);
 }
 
 static __attribute__((noinline)) void alarm_rings(struct worker *worker, struct slot *slot,
@@ -198,9 +203,9 @@ static __attribute__((noinline)) void simple_to_handler(struct worker *worker, s
 	}
 	worker->hand = envelope;
 	worker->statistics.messages++;
-	enum noh_handled handled = slot->type->receive(slot->state, id, envelope->body, NULL);
-	if (__builtin_expect(is_more_to_do(worker, handled), 0)) {
-		handle_done(worker, slot, envelope, handled);
+	slot->type->receive(slot->state, id, envelope->body, NULL);
+	if (__builtin_expect(is_more_to_do(worker), 0)) {
+		handle_done(worker, slot, envelope);
 		return;
 	}
 	worker->hand = NULL;

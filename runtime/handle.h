@@ -17,16 +17,14 @@ void handle_noted(struct worker *worker, struct slot *slot, struct envelope *env
 
 /* A handler has returned, and there is something left to do: it failed, did not understand, has
  * ended its life or put the message off, or somebody waits for an answer. */
-void handle_done(struct worker *worker, struct slot *slot, struct envelope *envelope,
-		 enum noh_handled handled);
+void handle_done(struct worker *worker, struct slot *slot, struct envelope *envelope);
 
 /* A handler has failed and has been left: undoes what it was at, and ends the life. */
 void handle_failed(struct worker *worker);
 
 /* A plain message's handler has returned, and has left something for after it, or for the end of
  * the turn. */
-void handle_left(struct worker *worker, struct slot *slot, struct envelope *envelope,
-		 enum noh_handled handled);
+void handle_left(struct worker *worker, struct slot *slot, struct envelope *envelope);
 
 /* Whoever runs the slot. A turn leaves the tail of the mailbox at the stub while its first message
  * is in hand, if that is a plain one (turn.c): from here on the tail is where it is for all others.
@@ -42,9 +40,9 @@ static inline bool handle_and_hold(struct worker *worker, struct slot *slot,
 {
 	worker->hand = envelope;
 	worker->statistics.messages++;
-	enum noh_handled handled = slot->type->receive(slot->state, id, envelope->body, NULL);
-	if (__builtin_expect((unsigned)handled | worker->afterwards, 0)) {
-		handle_left(worker, slot, envelope, handled);
+	slot->type->receive(slot->state, id, envelope->body, NULL);
+	if (__builtin_expect(!is_8(&worker->afterwards, 0), 0)) {
+		handle_left(worker, slot, envelope);
 		return false;
 	}
 	return true;

@@ -146,9 +146,11 @@ static enum noh_handled clean_up(struct worker *worker, enum noh_handled handled
 static enum noh_handled run(struct worker *worker, const struct noh_actor_type *type, void *self,
 			    const struct envelope *envelope)
 {
-	return _setjmp(worker->failed)
-		       ? NOH_FAILED
-		       : type->receive(self, post_id(envelope), envelope->body, NULL);
+	worker->handled = NOH_HANDLED;
+	if (_setjmp(worker->failed))
+		return NOH_FAILED;
+	type->receive(self, post_id(envelope), envelope->body, NULL);
+	return worker->handled;
 }
 
 enum noh_handled noh_test_handle_type(const struct noh_actor_type *type, void *self,

@@ -316,7 +316,8 @@ void turn(struct worker *worker, struct slot *slot)
 static inline void give(struct worker *worker, struct slot *slot, uint32_t id, const void *body,
 			const struct noh_delivery *answer)
 {
-	enum noh_handled handled = slot->type->receive(slot->state, id, body, answer);
+	slot->type->receive(slot->state, id, body, answer);
+	enum noh_handled handled = take_handled(worker);
 	scratch_end(&worker->scratch);
 	if (worker->replay)
 		postponed_replay(worker, slot);

@@ -23,7 +23,7 @@ struct statistics {
 };
 
 enum {
-	AFTER_MESSAGE = 1, // at once: what one of `hand_detached` to `end_asked` says, or scratch
+	AFTER_MESSAGE = 1, // at once: what one of `handled` to `end_asked` says, or scratch
 	AFTER_TURN = 2,    // when the turn ends: `turn_ends`
 };
 
@@ -54,14 +54,15 @@ struct worker {
 	uint64_t ends_turn;       // the number of the last turn that was to end before that
 	uint8_t afterwards;       // what the handler leaves to be done: AFTER_ bits
 	struct envelope *taken; // out of the mailbox, while the life ends that it came too late for
-	bool hand_detached;     // the message in hand came from the saved list: freed after it
-	bool postponed;         // noh_postpone() was called: the message in hand is kept
-	bool replay;            // noh_replay() was called
-	bool throttle;          // a message was sent to an overloaded actor
-	bool end_asked;         // noh_end() was called
-	bool stopping;          // noh_stopping is being handled: `ending` says of what
-	bool ends_later;        // noh_end_later() was called in it
-	uint32_t failed_in;     // the id of the message in hand when it failed, else 0
+	enum noh_handled handled; // what its handler made of it, if not the usual
+	bool hand_detached;       // the message in hand came from the saved list: freed after it
+	bool postponed;           // noh_postpone() was called: the message in hand is kept
+	bool replay;              // noh_replay() was called
+	bool throttle;            // a message was sent to an overloaded actor
+	bool end_asked;           // noh_end() was called
+	bool stopping;            // noh_stopping is being handled: `ending` says of what
+	bool ends_later;          // noh_end_later() was called in it
+	uint32_t failed_in;       // the id of the message in hand when it failed, else 0
 	struct ending ending;
 	struct slot *throttled_by;
 	struct slot *overflowed_by; // in whose turn the ring was full: it goes on behind the others
@@ -132,6 +133,21 @@ struct worker *worker_of_call(const char *call);
 static inline uint64_t deadline_now_ns(struct worker *worker)
 {
 	return clock_glance_ns(worker->runtime->clock, &worker->glance);
+}
+
+/* The worker's own thread: the message in hand has not simply been handled. */
+static inline void note_handled(struct worker *worker, enum noh_handled handled)
+{
+	worker->handled = handled;
+	worker->afterwards |= AFTER_MESSAGE;
+}
+
+/* The worker's own thread. A handler has returned. */
+static inline enum noh_handled take_handled(struct worker *worker)
+{
+	enum noh_handled handled = worker->handled;
+	worker->handled = NOH_HANDLED;
+	return handled;
 }
 
 /* Where what a handler is lent goes: the fiber's if one runs. */

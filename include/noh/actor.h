@@ -13,7 +13,7 @@ NOH_BEGIN
 
 // ---- what an actor is
 
-/* What a handler made of a message; the code behind NOH_ACTOR returns it. */
+/* What a handler made of a message. */
 enum noh_handled { NOH_HANDLED, NOH_NOT_UNDERSTOOD, NOH_FAILED };
 
 /* Why an actor ended, in noh_down, noh_exit and noh_stopping. */
@@ -97,9 +97,9 @@ struct noh_actor_type {
 	const struct noh_message_type *const *accepts;
 	const struct noh_message_type *const *asks; // requests whose outcome it handles; likewise
 	// Handles one message: its type's id, and its body. Or, with an id of 0, how an ask ended:
-	// `answer`, which is NULL otherwise.
-	enum noh_handled (*receive)(void *state, uint32_t id, const void *body,
-				    const struct noh_delivery *answer);
+	// `answer`, which is NULL otherwise. What it does not know it says: noh_not_understood().
+	void (*receive)(void *state, uint32_t id, const void *body,
+			const struct noh_delivery *answer);
 	void (*run)(void *state);
 	struct noh_limits limits;
 };
@@ -360,6 +360,10 @@ static inline bool noh_matches(const struct noh_delivery *in, const struct noh_m
 
 /* What the body of a delivery is; NULL if it has none. Any thread. */
 const struct noh_message_type *noh_type_of(const struct noh_delivery *in);
+
+/* For a `receive` that was filled in by hand: there is no handler for what it has got. A message
+ * becomes a dead letter, and who asked hears -ENOTSUP. The runtime's thread, while it receives. */
+void noh_not_understood(void);
 
 const char *noh_vformat(const char *format, va_list arguments);
 void noh_note_failure(const char *text);

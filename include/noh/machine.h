@@ -93,51 +93,48 @@ struct noh_machine {
  * as in NOH_ACTOR may follow, for what the table says nothing of, and for outcomes of asks. */
 #define NOH_MACHINE(type, states_, transitions_, ...) \
 	NOH_MACHINE_WITH(type, (.mailbox_messages = 0), states_, transitions_, __VA_ARGS__)
-#define NOH_MACHINE_WITH(type, limits_, states_, transitions_, ...)                                \
-	const struct noh_machine type##_machine = {                                                \
-		.abi = NOH_ABI,                                                                    \
-		.name = #type,                                                                     \
-		.states = states_,                                                                 \
-		.state_count = sizeof(states_) / sizeof(states_[0]),                               \
-		.transitions = transitions_,                                                       \
-		.transition_count = sizeof(transitions_) / sizeof(transitions_[0]),                \
-		.at_offset = offsetof(struct type, at)};                                           \
-	NOH_EACH(NOH_HANDLE, (type, type), __VA_ARGS__)                                            \
-	static enum noh_handled type##_receive(void *noh_state, uint32_t noh_told,                 \
-					       const void *noh_body,                               \
-					       const struct noh_delivery *noh_answer)              \
-	{                                                                                          \
-		NOH_TRY                                                                            \
-		{                                                                                  \
-			enum noh_handled noh_how = noh_machine_receive(&type##_machine, noh_state, \
-								       noh_told, noh_body);        \
-			if (noh_how != NOH_NOT_UNDERSTOOD)                                         \
-				return noh_how;                                                    \
-			NOH_EACH(NOH_DISPATCH, (type, type), __VA_ARGS__)                          \
-			(void)noh_answer;                                                          \
-		}                                                                                  \
-		NOH_CATCH(NOH_FAILED)                                                              \
-		return NOH_NOT_UNDERSTOOD;                                                         \
-	}                                                                                          \
-	static const struct noh_message_type *const type##_others[] = {                            \
-		NOH_EACH(NOH_ACCEPT, type, __VA_ARGS__) NOH_ACCEPT3(type, noh_start, ) NULL};      \
-	static const struct noh_message_type *const type##_asks[] = {                              \
-		NOH_EACH(NOH_ASKS, type, __VA_ARGS__) NULL};                                       \
-	static const struct noh_message_type                                                       \
-		*type##_accepts[sizeof(transitions_) / sizeof(transitions_[0]) +                   \
-				sizeof(type##_others) / sizeof(type##_others[0])];                 \
-	__attribute__((constructor)) static void type##_list_accepted(void)                        \
-	{                                                                                          \
-		noh_machine_accepts(&type##_machine, type##_others, type##_accepts);               \
-	}                                                                                          \
-	extern const struct noh_actor_type type##_actor;                                           \
-	const struct noh_actor_type type##_actor = {.abi = NOH_ABI,                                \
-						    .name = #type,                                 \
-						    .state_size = sizeof(struct type),             \
-						    .accepts = type##_accepts,                     \
-						    .asks = type##_asks,                           \
-						    .receive = type##_receive,                     \
-						    .run = NULL,                                   \
+#define NOH_MACHINE_WITH(type, limits_, states_, transitions_, ...)                            \
+	const struct noh_machine type##_machine = {                                            \
+		.abi = NOH_ABI,                                                                \
+		.name = #type,                                                                 \
+		.states = states_,                                                             \
+		.state_count = sizeof(states_) / sizeof(states_[0]),                           \
+		.transitions = transitions_,                                                   \
+		.transition_count = sizeof(transitions_) / sizeof(transitions_[0]),            \
+		.at_offset = offsetof(struct type, at)};                                       \
+	NOH_EACH(NOH_HANDLE, (type, type), __VA_ARGS__)                                        \
+	static void type##_receive(void *noh_state, uint32_t noh_told, const void *noh_body,   \
+				   const struct noh_delivery *noh_answer)                      \
+	{                                                                                      \
+		NOH_TRY                                                                        \
+		{                                                                              \
+			if (noh_machine_takes(&type##_machine, noh_state, noh_told, noh_body)) \
+				return;                                                        \
+			NOH_EACH(NOH_DISPATCH, (type, type), __VA_ARGS__)                      \
+			(void)noh_answer;                                                      \
+			noh_not_understood();                                                  \
+		}                                                                              \
+		NOH_CATCH                                                                      \
+	}                                                                                      \
+	static const struct noh_message_type *const type##_others[] = {                        \
+		NOH_EACH(NOH_ACCEPT, type, __VA_ARGS__) NOH_ACCEPT3(type, noh_start, ) NULL};  \
+	static const struct noh_message_type *const type##_asks[] = {                          \
+		NOH_EACH(NOH_ASKS, type, __VA_ARGS__) NULL};                                   \
+	static const struct noh_message_type                                                   \
+		*type##_accepts[sizeof(transitions_) / sizeof(transitions_[0]) +               \
+				sizeof(type##_others) / sizeof(type##_others[0])];             \
+	__attribute__((constructor)) static void type##_list_accepted(void)                    \
+	{                                                                                      \
+		noh_machine_accepts(&type##_machine, type##_others, type##_accepts);           \
+	}                                                                                      \
+	extern const struct noh_actor_type type##_actor;                                       \
+	const struct noh_actor_type type##_actor = {.abi = NOH_ABI,                            \
+						    .name = #type,                             \
+						    .state_size = sizeof(struct type),         \
+						    .accepts = type##_accepts,                 \
+						    .asks = type##_asks,                       \
+						    .receive = type##_receive,                 \
+						    .run = NULL,                               \
 						    .limits = {NOH_STRIP limits_}}
 
 /* What is wrong with a table, in words that name the state or transition; 0 or -EINVAL. Any thread.
@@ -153,8 +150,8 @@ void noh_machine_dot(const struct noh_machine *machine, FILE *to);
 const char *noh_machine_state(const struct noh_machine *machine, const void *self);
 
 // What the macros call.
-enum noh_handled noh_machine_receive(const struct noh_machine *machine, void *self, uint32_t id,
-				     const void *body);
+bool noh_machine_takes(const struct noh_machine *machine, void *self, uint32_t id,
+		       const void *body);
 void noh_machine_accepts(const struct noh_machine *machine,
 			 const struct noh_message_type *const *others,
 			 const struct noh_message_type **accepts);

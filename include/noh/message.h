@@ -16,7 +16,7 @@ NOH_BEGIN
 
 /* First word of every struct that a program compiles in and the library reads; options carry their
  * size instead. */
-#define NOH_ABI 3
+#define NOH_ABI 4
 
 // ---- values: copied freely, never freed
 

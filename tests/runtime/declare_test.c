@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <noh/noh.h>
+#include <noh/test.h>
 
 #include "runtime/message.h"
 
@@ -235,20 +236,16 @@ static void in(struct clerk *self, const struct noh_outcome *how, const struct b
 
 NOH_ACTOR(clerk, (deposit, state), (get_balance, answer, in));
 
-static enum noh_handled receive(struct clerk *clerk, struct noh_delivery delivery)
+static void receive(struct clerk *clerk, struct noh_delivery answer)
 {
-	return clerk_actor.receive(clerk, delivery.id, delivery.body,
-				   delivery.asked_id ? &delivery : NULL);
+	clerk_actor.receive(clerk, 0, answer.body, &answer);
 }
 
 Test(dispatch, calls_the_handler_of_a_message)
 {
 	struct clerk clerk = {0};
-	struct deposit deposit = {.cents = 5};
 
-	cr_expect_eq(
-		receive(&clerk, (struct noh_delivery){.id = deposit_message.id, .body = &deposit}),
-		NOH_HANDLED);
+	cr_expect_eq(noh_test_handle(clerk, &clerk, NOH_NOBODY, deposit, .cents = 5), NOH_HANDLED);
 	cr_expect_eq(clerk.cents, 5);
 	cr_expect_eq(clerk_actor.accepts[0], &deposit_message);
 	cr_expect_null(clerk_actor.accepts[1]);
@@ -263,29 +260,30 @@ Test(dispatch, calls_the_handler_of_an_answer_by_what_was_asked)
 					.body = &balance,
 					.outcome = &(struct noh_outcome){0}};
 
-	cr_expect_eq(receive(&clerk, delivery), NOH_HANDLED);
+	receive(&clerk, delivery);
 	cr_expect_eq(clerk.cents, 7);
 
 	delivery.body = NULL;
 	delivery.outcome = &(struct noh_outcome){.err = -ETIMEDOUT};
-	cr_expect_eq(receive(&clerk, delivery), NOH_HANDLED);
+	receive(&clerk, delivery);
 	cr_expect_eq(clerk.err, -ETIMEDOUT);
 }
 
 Test(dispatch, does_not_take_one_for_the_other)
 {
 	struct clerk clerk = {0};
-	struct deposit deposit = {.cents = 5};
 
-	cr_expect_eq(receive(&clerk, (struct noh_delivery){.id = quit_message.id}),
-		     NOH_NOT_UNDERSTOOD);
-	cr_expect_eq(receive(&clerk,
-			     (struct noh_delivery){.id = get_balance_message.id, .body = &deposit}),
-		     NOH_NOT_UNDERSTOOD);
-	cr_expect_eq(receive(&clerk, (struct noh_delivery){.asked_id = deposit_message.id,
-							   .type = &deposit_message,
-							   .body = &deposit,
-							   .outcome = &(struct noh_outcome){0}}),
-		     NOH_NOT_UNDERSTOOD);
+	cr_expect_eq(noh_test_handle(clerk, &clerk, NOH_NOBODY, quit), NOH_NOT_UNDERSTOOD);
+	cr_expect_eq(noh_test_handle(clerk, &clerk, NOH_NOBODY, get_balance), NOH_NOT_UNDERSTOOD);
+	cr_expect_eq(noh_test_handle(clerk, &clerk, NOH_NOBODY, deposit), NOH_HANDLED);
 	cr_expect_eq(clerk.cents, 0);
+}
+
+// Which outside of any actor is a mistake.
+Test(dispatch, does_not_take_a_message_for_an_answer, .signal = SIGABRT)
+{
+	receive(&(struct clerk){0}, (struct noh_delivery){.asked_id = deposit_message.id,
+							  .type = &deposit_message,
+							  .body = &(struct deposit){.cents = 5},
+							  .outcome = &(struct noh_outcome){0}});
 }

@@ -45,9 +45,9 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 #define NOH_ARRAY(type, ...) std::initializer_list<type>{__VA_ARGS__}.begin()
 #define NOH_NORETURN [[noreturn]]
 #define NOH_TRY try
-#define NOH_CATCH(result) \
-	catch (const std::exception &failure) { noh_note_failure(failure.what()); return result; } \
-	catch (...) { noh_note_failure("something thrown that is no std::exception"); return result; }
+#define NOH_CATCH \
+	catch (const std::exception &failure) { noh_note_failure(failure.what()); } \
+	catch (...) { noh_note_failure("something thrown that is no std::exception"); }
 #else
 #define NOH_BEGIN _Pragma("GCC visibility push(default)")
 #define NOH_END _Pragma("GCC visibility pop")
@@ -57,7 +57,7 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 #define NOH_ARRAY(type, ...) (type[]){__VA_ARGS__}
 #define NOH_NORETURN _Noreturn
 #define NOH_TRY
-#define NOH_CATCH(result)
+#define NOH_CATCH
 #endif
 #define NOH_INIT(type, ...) (struct type){__VA_ARGS__}
 // clang-format on
@@ -152,35 +152,34 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 #define NOH_PROTOCOL_MEMBER(actor, message) char message[0];
 
 #define NOH_DEFINE_ACTOR(type, options, ...) NOH_DEFINE_HANDLERS(type, type, options, __VA_ARGS__)
-#define NOH_DEFINE_HANDLERS(name_, type, options, ...)                                  \
-	NOH_EACH(NOH_HANDLE, (name_, type), __VA_ARGS__)                                \
-	static enum noh_handled name_##_receive(void *noh_state, uint32_t noh_told,     \
-						const void *noh_body,                   \
-						const struct noh_delivery *noh_answer)  \
-	{                                                                               \
-		NOH_TRY                                                                 \
-		{                                                                       \
-			NOH_EACH(NOH_DISPATCH, (name_, type), __VA_ARGS__)              \
-			(void)noh_told;                                                 \
-			(void)noh_body;                                                 \
-			(void)noh_answer;                                               \
-		}                                                                       \
-		NOH_CATCH(NOH_FAILED)                                                   \
-		(void)noh_state;                                                        \
-		return NOH_NOT_UNDERSTOOD;                                              \
-	}                                                                               \
-	static const struct noh_message_type *const name_##_accepts[] = {               \
-		NOH_EACH(NOH_ACCEPT, type, __VA_ARGS__) NULL};                          \
-	static const struct noh_message_type *const name_##_asks[] = {                  \
-		NOH_EACH(NOH_ASKS, type, __VA_ARGS__) NULL};                            \
-	extern const struct noh_actor_type name_##_actor;                               \
-	const struct noh_actor_type name_##_actor = {.abi = NOH_ABI,                    \
-						     .name = #name_,                    \
-						     .state_size = sizeof(struct type), \
-						     .accepts = name_##_accepts,        \
-						     .asks = name_##_asks,              \
-						     .receive = name_##_receive,        \
-						     .run = NULL,                       \
+#define NOH_DEFINE_HANDLERS(name_, type, options, ...)                                        \
+	NOH_EACH(NOH_HANDLE, (name_, type), __VA_ARGS__)                                      \
+	static void name_##_receive(void *noh_state, uint32_t noh_told, const void *noh_body, \
+				    const struct noh_delivery *noh_answer)                    \
+	{                                                                                     \
+		NOH_TRY                                                                       \
+		{                                                                             \
+			NOH_EACH(NOH_DISPATCH, (name_, type), __VA_ARGS__)                    \
+			(void)noh_state;                                                      \
+			(void)noh_told;                                                       \
+			(void)noh_body;                                                       \
+			(void)noh_answer;                                                     \
+			noh_not_understood();                                                 \
+		}                                                                             \
+		NOH_CATCH                                                                     \
+	}                                                                                     \
+	static const struct noh_message_type *const name_##_accepts[] = {                     \
+		NOH_EACH(NOH_ACCEPT, type, __VA_ARGS__) NULL};                                \
+	static const struct noh_message_type *const name_##_asks[] = {                        \
+		NOH_EACH(NOH_ASKS, type, __VA_ARGS__) NULL};                                  \
+	extern const struct noh_actor_type name_##_actor;                                     \
+	const struct noh_actor_type name_##_actor = {.abi = NOH_ABI,                          \
+						     .name = #name_,                          \
+						     .state_size = sizeof(struct type),       \
+						     .accepts = name_##_accepts,              \
+						     .asks = name_##_asks,                    \
+						     .receive = name_##_receive,              \
+						     .run = NULL,                             \
 						     .limits = {NOH_STRIP options}}
 
 // Each handler has a function of its own, so that a message saves the registers that its handler
@@ -188,30 +187,32 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 // `receive`, so that they stay in their registers.
 #define NOH_HANDLE(names, entry) NOH_HANDLE_X(NOH_STRIP names, NOH_STRIP entry)
 #define NOH_HANDLE_X(...) NOH_OVER(NOH_HANDLE, __VA_ARGS__)
-#define NOH_HANDLE4(name_, actor, message, handler)                                      \
-	static __attribute__((noinline)) enum noh_handled noh_##name_##_takes_##message( \
-		void *noh_state, uint32_t noh_told, const void *noh_body)                \
-	{                                                                                \
-		(void)noh_told;                                                          \
-		handler((struct actor *)noh_state, (const struct message *)noh_body);    \
-		return NOH_HANDLED;                                                      \
+#define NOH_HANDLE4(name_, actor, message, handler)                                   \
+	static __attribute__((noinline)) void noh_##name_##_takes_##message(          \
+		void *noh_state, uint32_t noh_told, const void *noh_body)             \
+	{                                                                             \
+		(void)noh_told;                                                       \
+		handler((struct actor *)noh_state, (const struct message *)noh_body); \
 	}
-#define NOH_HANDLE5(name_, actor, request, then, handler)                                \
-	static __attribute__((noinline)) enum noh_handled noh_##name_##_hears_##request( \
-		void *noh_state, const struct noh_delivery *noh_answer)                  \
-	{                                                                                \
-		handler((struct actor *)noh_state, noh_answer->outcome,                  \
-			(const request##_answer *)noh_answer->body);                     \
-		return NOH_HANDLED;                                                      \
+#define NOH_HANDLE5(name_, actor, request, then, handler)                    \
+	static __attribute__((noinline)) void noh_##name_##_hears_##request( \
+		void *noh_state, const struct noh_delivery *noh_answer)      \
+	{                                                                    \
+		handler((struct actor *)noh_state, noh_answer->outcome,      \
+			(const request##_answer *)noh_answer->body);         \
 	}
 #define NOH_DISPATCH(names, entry) NOH_DISPATCH_X(NOH_STRIP names, NOH_STRIP entry)
 #define NOH_DISPATCH_X(...) NOH_OVER(NOH_DISPATCH, __VA_ARGS__)
-#define NOH_DISPATCH4(name_, actor, message, handler)             \
-	if (noh_told == noh_message_known_id(&message##_message)) \
-		return noh_##name_##_takes_##message(noh_state, noh_told, noh_body);
-#define NOH_DISPATCH5(name_, actor, request, then, handler)                          \
-	if (!noh_told && noh_answer->asked_id == noh_message_id(&request##_message)) \
-		return noh_##name_##_hears_##request(noh_state, noh_answer);
+#define NOH_DISPATCH4(name_, actor, message, handler)                         \
+	if (noh_told == noh_message_known_id(&message##_message)) {           \
+		noh_##name_##_takes_##message(noh_state, noh_told, noh_body); \
+		return;                                                       \
+	}
+#define NOH_DISPATCH5(name_, actor, request, then, handler)                            \
+	if (!noh_told && noh_answer->asked_id == noh_message_id(&request##_message)) { \
+		noh_##name_##_hears_##request(noh_state, noh_answer);                  \
+		return;                                                                \
+	}
 #define NOH_ACCEPT(actor, entry) NOH_ACCEPT_X(actor, NOH_STRIP entry)
 #define NOH_ACCEPT_X(...) NOH_OVER(NOH_ACCEPT, __VA_ARGS__)
 #define NOH_ACCEPT3(actor, message, handler) &message##_message,
@@ -228,7 +229,7 @@ template <typename T> const T *noh_address(const T &value) { return &value; }
 		{                                                                      \
 			function((struct type *)noh_state);                            \
 		}                                                                      \
-		NOH_CATCH()                                                            \
+		NOH_CATCH                                                              \
 	}                                                                              \
 	extern const struct noh_actor_type type##_actor;                               \
 	const struct noh_actor_type type##_actor = {.abi = NOH_ABI,                    \
