@@ -9,15 +9,29 @@
 enum {
 	TURN_NS = 200 * 1000,      // a turn that takes longer ends, whatever is left of its budget
 	LOOK_EVERY_NS = 25 * 1000, // the clock is looked at about this often
-	QUANTUM_MOST = 256,        // messages, while they take less than 0.1 us
+	QUANTUM_MOST = 512,        // messages, while they take less than 0.05 us
 	QUANTUM_SHORT = 128,       // while they take less than 0.2 us
 	LONGER = 4,                // times the budget, for an actor that has fallen behind
+	TOGETHER_EVERY = 32,       // quanta; see do_wakes_vary()
 };
 
 void set_budget(struct worker *worker, int32_t budget)
 {
 	worker->budget = budget;
 	worker->grant = (budget < worker->quantum ? budget : worker->quantum) - 1;
+}
+
+// Whether those who were sent to were idle or not as by chance: most turns begin with a wake, and
+// each has one at most. Then who is woken waits behind the others (send.c).
+//
+// But once in a while they run at once, as elsewhere: who talks gets ahead, to where others wait,
+// and from there on what goes the same way goes together, several messages a turn. Where it was
+// only scattered that may be the end of chance.
+static bool do_wakes_vary(struct worker *worker, uint64_t turns)
+{
+	uint64_t messages = worker->statistics.messages - worker->messages_before;
+	return turns * 4 > messages && turns * 8 < messages * 7 &&
+	       ++worker->quanta_varied % TOGETHER_EVERY;
 }
 
 // What is known of time is learned anew.
@@ -51,9 +65,7 @@ static void look(struct worker *worker)
 	if (worker->runtime->worker_count > 1)
 		worker->wakes_blindly = worker->messages_are_short ? worker->runs_at_once : NULL;
 
-	// Most turns begin with a wake, and each has one at most.
-	uint64_t messages = worker->statistics.messages - worker->messages_before;
-	worker->wakes_vary = turns * 8 > messages && turns * 8 < messages * 7;
+	worker->wakes_vary = do_wakes_vary(worker, turns);
 	worker->messages_before = worker->statistics.messages;
 
 	// Of turns, not of looks: one long turn among many short ones makes no long mean.

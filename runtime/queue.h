@@ -3,7 +3,8 @@
  * lists under a mutex. Knows slots only as pointers.
  *
  * An actor that is woken while the next slot is empty goes there, and runs next: what it was sent
- * is still in the cache. The others go to the end of the ring.
+ * is still in the cache. The others go to the end of the ring; and so do all where wakes vary
+ * (pace.c).
  *
  * The ring has one producer (its worker) and any number of consumers. `head` packs two indices:
  * `real`, the next entry to be taken, and `stolen`, up to which thieves have finished copying. A
@@ -82,25 +83,19 @@ static inline bool ring_put_next(struct ring *ring, struct slot *slot)
 	return true;
 }
 
-/* Owner only. Puts an actor, if it was woken, into the next slot, or into the ring if somebody is
- * next already. False: there may be no room; ring_look_for_room() finds out.
+/* Owner only. Puts an actor into the ring if it was woken. False: there may be no room;
+ * ring_look_for_room() finds out.
  *
- * Where many talk to many, nobody can predict whether a receiver is idle, nor whether somebody is
- * next; a wrong guess costs more than all of this. So it branches on neither: what was not woken
- * is put where nobody looks, or leaves the empty next slot empty. Where wakes do not vary, a branch
- * costs less. */
-static inline bool ring_put_if(struct ring *ring, struct slot *slot, bool woken)
+ * Where many talk to many, nobody can predict whether a receiver is idle; a wrong guess costs more
+ * than all of this. So it does not branch on that: what was not woken is put where nobody looks.
+ * Where wakes do not vary, a branch costs less. */
+static inline bool ring_push_if(struct ring *ring, struct slot *slot, bool woken)
 {
 	uint32_t tail = ring->tail;
 	if (__builtin_expect(tail == ring->full_at, 0))
 		return false;
-
-	uint64_t nobody_next = -(uint64_t)!ring_next(ring), if_woken = -(uint64_t)woken; // 0 or -1
-	__asm__("" : "+r"(nobody_next), "+r"(if_woken)); // or compilers make branches of them
-	void **place = &ring->places[1 + (int64_t)(tail % RING_SIZE | nobody_next)];
-	store_release(place, (void *)((uintptr_t)slot & if_woken)); // pairs with steal_next()
-	store_release_32(&ring->tail,                               // pairs with ring_steal()
-			 tail - (uint32_t)(if_woken & ~nobody_next));
+	ck_pr_store_ptr(ring_entry(ring, tail), slot);
+	store_release_32(&ring->tail, tail + woken); // pairs with ring_steal()
 	return true;
 }
 

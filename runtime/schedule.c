@@ -32,7 +32,6 @@
 enum {
 	WORTH_WAKING_NS = 200 * 1000,
 	BUSY_NS = 1000 * 1000,
-	RING_MOST = 8, // runs from the ring in a row without a look at the other queues
 };
 
 // ---- when to wake another
@@ -126,7 +125,7 @@ static void schedule_pinned(struct worker *worker, struct slot *slot)
 	struct worker *home = runtime->workers[slot->home];
 	if (worker == home) {
 		if (worker->home_next)
-			worker->ring_runs = 0;
+			worker->ring_first = false;
 		put_pinned_last(worker);
 		worker->home_next = slot;
 		return;
@@ -195,7 +194,7 @@ void reschedule(struct worker *worker, struct slot *slot)
 		throttle_add(worker, slot);
 	} else if (slot->home != ANY_WORKER) {
 		slot_list_push(&worker->home_local, slot);
-		worker->ring_runs = 0;
+		worker->ring_first = false;
 	} else if (worker->overflowed_by == slot) {
 		worker->overflowed_by = NULL;
 		slot->throttle_step = 0;
@@ -252,20 +251,13 @@ static struct slot *take_home(struct worker *worker)
 	return slot ? slot : shared_queue_take(&worker->home);
 }
 
-// Of the ring, and of those who have just been spawned: by turns.
-static inline struct slot *take_waiting(struct worker *worker)
+struct slot *take_waiting(struct worker *worker)
 {
 	struct slot *slot;
 	if ((slot = newborns_take(&worker->newborns, worker->now_ns, true)) ||
 	    (slot = ring_take(&worker->ring)))
 		return slot;
 	return newborns_take(&worker->newborns, worker->now_ns, false);
-}
-
-struct slot *take_from_ring(struct worker *worker)
-{
-	worker->ring_runs--;
-	return take_waiting(worker);
 }
 
 static bool is_home_waiting(struct worker *worker)
@@ -296,16 +288,16 @@ static struct slot *take_own(struct worker *worker)
 {
 	struct slot *slot;
 
-	worker->ring_runs = 0;
+	worker->ring_first = false;
 	if ((slot = take_others(worker)))
 		return slot;
 
 	// Mostly nobody is next, or it is the others' time.
 	if (!is_home_waiting(worker))
-		worker->ring_runs = RING_MOST - 1;
+		worker->ring_first = true;
 	if ((slot = take_waiting(worker)))
 		return slot;
-	worker->ring_runs = 0;
+	worker->ring_first = false;
 
 	ck_pr_store_64(&worker->busy_since_ns, 0);
 	if ((slot = ring_take_next(&worker->ring)) || (slot = take_home(worker)) ||
@@ -330,7 +322,7 @@ struct slot *steal_next(struct worker *from)
 					     __ATOMIC_SEQ_CST); // pairs with ring_take_next()
 	if ((wanted & NEXT_ALWAYS_WANTED || barrier_everywhere()) &&
 	    load_acquire((void *const *)&from->running)) { // pairs with set_running()
-		// Pairs with ring_put_next() and ring_put_if().
+		// Pairs with ring_put_next().
 		slot = (struct slot *)load_acquire(&ring->places[0]);
 		if (slot && !swap_if(&ring->places[0], slot, NULL))
 			slot = NULL;

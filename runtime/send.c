@@ -182,16 +182,16 @@ static inline __attribute__((always_inline)) int send_words(struct worker *worke
 		if (__builtin_expect(!slot_is_shared_in(slot, worker->wakes_blindly), 0))
 			return wake_anyhow(worker, slot, true);
 		if (__builtin_expect(!ring_put_next(&worker->ring, slot), 0) &&
-		    !ring_put_if(&worker->ring, slot, true))
+		    !ring_push_if(&worker->ring, slot, true))
 			return wake_anyhow(worker, slot, true);
 		int done = 0;
 		__asm__("" : "+r"(done)); // or compilers jump from here to the other return
 		return done;
 	}
-	// Nothing may branch on a wake while it varies: see ring_put_if().
+	// Nothing may branch on a wake while it varies: see ring_push_if().
 	bool woken = mailbox_push(&slot->in, envelope);
 	if (__builtin_expect(!slot_is_shared_in(slot, worker->wakes_blindly), 0) ||
-	    __builtin_expect(!ring_put_if(&worker->ring, slot, woken), 0))
+	    __builtin_expect(!ring_push_if(&worker->ring, slot, woken), 0))
 		return wake_anyhow(worker, slot, woken);
 	return 0;
 }

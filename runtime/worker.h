@@ -92,13 +92,14 @@ struct worker {
 	uint64_t cost_ns;                 // of a message, between the last two looks
 	uint64_t messages_before;         // statistics.messages at the last look
 	bool wakes_vary; // lately, some of those that were sent to were idle, and some were not
+	uint32_t quanta_varied; // so often
 
 	// Queues that only this worker touches.
 	struct slot *home_next;      // the pinned actor that it woke last
 	struct slot_list home_local; // other pinned actors that it woke itself, or had their turn
 	struct slot_cache slots;
 	struct random random;
-	int32_t ring_runs; // how often the ring's first may still run before a look elsewhere
+	bool ring_first; // until the clock is looked at, nobody else comes before those in the ring
 	uint32_t tick;
 	bool searching; // holds a search credit
 	bool rescanned; // was about to park and saw work: has searched, though without a credit
@@ -171,8 +172,8 @@ void schedule_child(struct worker *worker, struct slot *slot);
 void reschedule(struct worker *worker, struct slot *slot);
 /* The worker's own thread, after something was left in its queue for later. */
 void maybe_wake_one(struct worker *worker);
-/* The worker's own thread. The first of the ring, without a look at the other queues. */
-struct slot *take_from_ring(struct worker *worker);
+/* The worker's own thread. Of the ring, and of those who have just been spawned: by turns. */
+struct slot *take_waiting(struct worker *worker);
 
 /* The worker's own thread. Whom it runs; NULL: nobody, since a turn is over, so that the next slot
  * may be taken. */
@@ -213,7 +214,10 @@ static inline struct slot *take_next(struct worker *worker)
 static inline struct slot *take_soon(struct worker *worker)
 {
 	struct slot *slot = take_next(worker);
-	return slot || worker->ring_runs <= 0 ? slot : take_from_ring(worker);
+	if (slot || !worker->ring_first)
+		return slot;
+	return __builtin_expect(worker->newborns.any, 0) ? take_waiting(worker)
+							 : ring_take(&worker->ring);
 }
 
 /* The worker's own thread. NULL: nothing to do anywhere that this worker may take now. */
