@@ -113,16 +113,20 @@ static inline struct envelope *mailbox_take(struct mailbox_in *in, struct mailbo
 	return next;
 }
 
-/* The same, for whoever has in hand what it returned last, and that is of one cache line. */
-static inline struct envelope *mailbox_take_after(struct mailbox_out *out, struct envelope *taken)
+/* Owner only. What comes after an envelope that is in hand; or NULL, as of mailbox_peek(). */
+static inline struct envelope *mailbox_peek_after(const struct envelope *taken)
 {
-	struct envelope *next = (struct envelope *)load_acquire(
+	return (struct envelope *)load_acquire(
 		(void *const *)&taken->next); // pairs with mailbox_push()
-	if (next) {
-		out->tail = next;
-		envelope_free_small(taken);
-	}
-	return next;
+}
+
+/* The same as mailbox_take(), for whoever has in hand what that returned last, which is of one
+ * cache line, and has peeked after it. */
+static inline void mailbox_take_after(struct mailbox_out *out, struct envelope *taken,
+				      struct envelope *peeked)
+{
+	out->tail = peeked;
+	envelope_free_small(taken);
 }
 
 /* Owner only. Whether the tail is at the stub: so it is where the mailbox has been woken, or an

@@ -233,6 +233,29 @@ step_plainly(struct worker *worker, struct slot *slot, uint64_t tenant, struct e
 	return as_usual ? STEP_DONE : STEP_OTHER;
 }
 
+// Takes what comes after a message that has been handled, or after it was `seen` before. That look
+// is the one that counts: a load waits for the atomic operations before it, and the handler has
+// most likely sent; so where nobody can guess whether there is more, the processor knows it sooner.
+// False: there is nothing.
+static inline __attribute__((always_inline)) bool take_after(struct slot *slot,
+							     struct envelope *handled,
+							     struct envelope *seen,
+							     struct envelope **ret_next)
+{
+	if (seen) {
+		__asm__("" : "+r"(seen)); // or compilers make a copy before, on the stack
+		mailbox_take_after(&slot->out, handled, seen);
+		*ret_next = seen;
+		return true;
+	}
+	struct envelope *next = mailbox_peek_after(handled);
+	if (__builtin_expect(!next, 1))
+		return false;
+	mailbox_take_after(&slot->out, handled, next);
+	*ret_next = next;
+	return true;
+}
+
 // True: the turn is over. False: there is more mail.
 static inline bool leave_plainly(struct slot *slot, struct envelope *last, bool is_at_stub)
 {
@@ -264,29 +287,30 @@ static inline __attribute__((always_inline)) bool go_on_plainly(struct worker *w
 		envelope = mailbox_peek_at_stub(&slot->in);
 		if (!envelope || !is_plain(slot))
 			return false;
+		struct envelope *seen = mailbox_peek_after(envelope);
 		step = step_plainly(worker, slot, tenant, envelope, ret_envelope);
 		if (step != STEP_DONE)
 			return step == STEP_LAST;
-		next = mailbox_take_after(&slot->out, envelope);
-		if (!next)
+		if (!take_after(slot, envelope, seen, &next))
 			return leave_plainly(slot, envelope, true);
 	} else {
 		if (!mailbox_peek(&slot->out) || !is_plain(slot))
 			return false;
 		next = mailbox_take(&slot->in, &slot->out);
 	}
-	do {
+	for (;;) {
 		envelope = next;
 		if (__builtin_expect(!is_32(&slot->ending, 0), 0)) { // of whom, the others see
 			*ret_envelope = envelope;
 			return false;
 		}
+		struct envelope *seen = mailbox_peek_after(envelope);
 		step = step_plainly(worker, slot, tenant, envelope, ret_envelope);
 		if (step != STEP_DONE)
 			return step == STEP_LAST;
-		next = mailbox_take_after(&slot->out, envelope);
-	} while (next);
-	return leave_plainly(slot, envelope, false);
+		if (!take_after(slot, envelope, seen, &next))
+			return leave_plainly(slot, envelope, false);
+	}
 }
 
 static inline __attribute__((always_inline)) void go_on(struct worker *worker, struct slot *slot,
