@@ -102,4 +102,10 @@ static inline uint64_t random_next(uint64_t *state)
 	return *state;
 }
 
+/* 0 .. limit - 1, without a division. */
+static inline uint64_t random_below(uint64_t *state, uint64_t limit)
+{
+	return (uint64_t)((unsigned __int128)random_next(state) * limit >> 64);
+}
+
 #endif

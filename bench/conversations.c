@@ -136,7 +136,7 @@ struct talker {
 
 static void ping_somebody(struct talker *self)
 {
-	uint64_t other = random_next(&self->random) % (CROWD - 1);
+	uint64_t other = random_below(&self->random, CROWD - 1);
 	uint64_t number = self->sent++;
 
 	noh_send(self->crowd[other + (other >= self->index)], ping, .number = number,

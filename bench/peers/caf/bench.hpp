@@ -112,4 +112,10 @@ inline uint64_t random_next(uint64_t &state)
 	return state;
 }
 
+// 0 .. limit - 1, without a division.
+inline uint64_t random_below(uint64_t &state, uint64_t limit)
+{
+	return static_cast<uint64_t>(static_cast<unsigned __int128>(random_next(state)) * limit >> 64);
+}
+
 #endif

@@ -153,7 +153,7 @@ class talker : public worker
 			send(root_, finished{sent_, 0});
 			return;
 		}
-		uint64_t other = random_next(random_) % (crowd_size - 1);
+		uint64_t other = random_below(random_, crowd_size - 1);
 		uint64_t number = sent_++;
 		send(crowd_[other + (other >= index_)], ping{number, ~number});
 	}

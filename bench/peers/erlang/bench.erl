@@ -220,7 +220,7 @@ talk(#talker{sent = Sent, pings = Sent, root = Root} = Self) ->
     Self;
 talk(#talker{sent = Sent, crowd = Crowd, index = Index, random = Random} = Self) ->
     Next = rand:mwc59(Random),
-    Other = case rand:mwc59_value32(Next) rem (?CROWD - 1) of
+    Other = case (rand:mwc59_value32(Next) * (?CROWD - 1)) bsr 32 of
                 Before when Before < Index -> Before;
                 After -> After + 1
             end,

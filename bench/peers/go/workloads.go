@@ -7,6 +7,7 @@ package main
 
 import (
 	"math"
+	"math/bits"
 	"runtime/debug"
 	"sort"
 	"time"
@@ -190,7 +191,8 @@ type talker struct {
 }
 
 func (t *talker) pingSomebody() {
-	other := uint32(t.random.next() % (crowdSize - 1))
+	below, _ := bits.Mul64(uint64(t.random.next()), crowdSize-1)
+	other := uint32(below)
 	if other >= t.index {
 		other++
 	}

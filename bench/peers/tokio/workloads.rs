@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::{unconstrained, yield_now, JoinHandle};
 
 use crate::sleeps::{cancel, timers};
-use crate::{expect, fail, random_next, share_of, status_bytes, sum_below, Work};
+use crate::{expect, fail, random_below, share_of, status_bytes, sum_below, Work};
 
 pub fn default_n(name: &str) -> Option<u64> {
     Some(match name {
@@ -233,7 +233,7 @@ struct Talker {
 
 impl Talker {
     fn ping_somebody(&mut self) {
-        let other = (random_next(&mut self.random) % (CROWD - 1)) as u32;
+        let other = random_below(&mut self.random, CROWD - 1) as u32;
         let other = other + u32::from(other >= self.index);
         let ping = Talk::Ping { number: self.sent, check: !self.sent, from: self.index };
         tell(&self.crowd[other as usize], ping);
