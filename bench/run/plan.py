@@ -70,7 +70,7 @@ ROWS = (
     _messages("cancel", "timer set and cancelled", 2_000_000, offer="cancel"),
     _messages("timers", "a million sleeps", 1_000_000, measures=(
         Measure("cpu_seconds", "ms", 1e3, "CPU"), Measure("late_p99_us", "ms", 1e-3, "late, p99"))),
-    _messages("idle", "idle, an actor", 200_000, workers=(1,), measures=BYTES),
+    _messages("idle", "idle, an actor", 1_000_000, workers=(1,), measures=BYTES),
     _messages("restart", "restart", 200_000),
     # Fibers do what goroutines and tasks do, so they stand beside those.
     _messages("fibers", "pingpong of fibers", 2_000_000, offer="pingpong", noh="fibers"),
