@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "mailbox/pool.h"
 
@@ -42,6 +43,16 @@ static inline struct envelope *envelope_new(size_t size, uint64_t to)
 	envelope->type = ((uint32_t) class ^ POOL_64) << ENVELOPE_CLASS_AT;
 	envelope->to = (uint32_t)to;
 	return envelope;
+}
+
+/* The sender. Both at once, which takes one store. */
+static inline void envelope_address(struct envelope *envelope, uint32_t type, uint64_t to)
+{
+	const uint32_t both[] = {type, (uint32_t)to};
+	_Static_assert(offsetof(struct envelope, to) ==
+			       offsetof(struct envelope, type) + sizeof(both[0]),
+		       "they lie side by side");
+	memcpy((unsigned char *)envelope + offsetof(struct envelope, type), both, sizeof(both));
 }
 
 static inline uint32_t envelope_generation(const struct envelope *envelope)

@@ -157,8 +157,6 @@ static inline __attribute__((always_inline)) int send_words(struct worker *worke
 							    const struct noh_message_type *type,
 							    struct envelope *envelope)
 {
-	envelope->to = (uint32_t)to.id;
-
 	// Pairs with noh_message_intern().
 	uint32_t id = __atomic_load_n(&type->words_id, __ATOMIC_ACQUIRE);
 	if (__builtin_expect(!worker || !id, 0))
@@ -168,7 +166,7 @@ static inline __attribute__((always_inline)) int send_words(struct worker *worke
 	if (__builtin_expect(!is_64(&slot->handle, to.id), 0))
 		return send_anyhow(to, type, envelope);
 
-	envelope->type = id; // of the class of one cache line
+	envelope_address(envelope, id, to.id); // of the class of one cache line
 	envelope->ask = 0;
 	envelope->sender = worker->self;
 	if (__builtin_expect(!is_16(&slot->marks, 0), 0))
