@@ -1,5 +1,5 @@
 #!/bin/bash
-# What ./dev and bench/gate.sh make of their arguments, as far as that needs no build.
+# What ./dev and bench/gate/gate.sh make of their arguments, as far as that needs no build.
 set -u
 cd "$(dirname "$0")/.."
 failed=0
@@ -19,8 +19,8 @@ expect 0 './dev run' 1 ./dev --help
 expect 0 './dev run' 1 ./dev help
 expect 2 './dev run' 2 ./dev juggle
 expect 2 'not --bogus' 2 ./dev gate --bogus
-expect 2 'there is no --bogus/bin/noh-bench' 2 bench/gate.sh --bogus
-expect 2 "there is no $folder/bin/noh-bench" 2 bench/gate.sh --accept "$folder"
+expect 2 'there is no --bogus/bin/noh-bench' 2 bench/gate/gate.sh --bogus
+expect 2 "there is no $folder/bin/noh-bench" 2 bench/gate/gate.sh --accept "$folder"
 
 # Whose the arguments of ./dev bench are does not depend on their order.
 mkdir "$folder/bin"
