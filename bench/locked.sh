@@ -9,7 +9,8 @@
 # have run. Those of the C library, as a mutex's, are not among them.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-program=$here/../build/release/bin/noh-bench
+build=$here/../build/release
+program=$build/bin/noh-bench
 workload=${1:?which workload?}
 few=${2:-40000}
 work=$(mktemp -d)
@@ -19,8 +20,9 @@ objdump -d --no-show-raw-insn "$program" |
   awk '/\tlock |\txchg .*\(/ { sub(":", "", $1); print "0x" $1 }' >"$work/locked"
 
 counted() { # operations
-  # On one processor, where noh-bench does not measure how far it is to another.
-  taskset -c "$(taskset -pc $$ | sed 's/.*: \([0-9]*\).*/\1/')" \
+  # On one processor, where noh-bench does not measure how far it is to another; and with the gate's
+  # clock, so that it counts the same in each run.
+  LD_PRELOAD=$build/libeven-clock.so taskset -c "$(taskset -pc $$ | sed 's/.*: \([0-9]*\).*/\1/')" \
     valgrind --tool=callgrind --dump-instr=yes --dump-line=no --compress-strings=no --compress-pos=no \
     --callgrind-out-file="$work/$1" "$program" "$workload" --workers 1 --n "$1" >"$work/said" 2>&1 ||
     { cat "$work/said" >&2; exit 1; }

@@ -6,8 +6,9 @@
 #   bench/gate/gate.sh --accept [BUILD]   writes accepted.txt anew
 #
 # Each program runs with few operations and with many, so that its start and its end fall out of the
-# difference; and all have a clock of their own (even_clock.c). The echo server has one request at a time from noh-load; the broker has 64 messages, at
-# once, since under callgrind it is always the slower one: no batch depends on chance.
+# difference; and all have a clock of their own (even_clock.c). The echo server has one request at a
+# time from noh-load; the broker has 64 messages at once, since under callgrind it is always the
+# slower one: no batch depends on chance.
 set -u
 here=$(dirname "$0")
 accepted=$here/accepted.txt
