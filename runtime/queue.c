@@ -50,17 +50,14 @@ struct slot *ring_steal(struct ring *from, struct ring *into)
 
 struct slot *shared_queue_take_unpinned(struct shared_queue *queue)
 {
-	struct slot *taken = NULL;
 	if (!shared_queue_count(queue))
 		return NULL;
 	pthread_mutex_lock(&queue->lock);
-	for (uint32_t i = queue->list.count; i > 0; i--) { // all, so that their order stays
-		struct slot *slot = slot_list_take(&queue->list);
-		if (!taken && slot->home == ANY_WORKER)
-			taken = slot;
-		else
-			slot_list_push(&queue->list, slot);
-	}
+	struct slot *before = NULL, *slot = queue->list.first;
+	for (; slot && slot->home != ANY_WORKER; slot = slot_list_after(slot))
+		before = slot;
+	if (slot)
+		slot_list_take_out(&queue->list, before, slot);
 	pthread_mutex_unlock(&queue->lock);
-	return taken;
+	return slot;
 }

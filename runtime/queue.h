@@ -3,8 +3,8 @@
  * lists under a mutex. Knows slots only as pointers.
  *
  * An actor that is woken while the next slot is empty goes there, and runs next: what it was sent
- * is still in the cache. The others go to the end of the ring; and so do all where wakes vary
- * (pace.c).
+ * is still in the cache. The others go to the end of the ring; and so do all that short messages
+ * from handlers wake, where wakes vary (pace.c).
  *
  * The ring has one producer (its worker) and any number of consumers. `head` packs two indices:
  * `real`, the next entry to be taken, and `stolen`, up to which thieves have finished copying. A
@@ -177,17 +177,36 @@ static inline void slot_list_append(struct slot_list *list, const struct slot_li
 	ck_pr_store_32(&list->count, list->count + other->count);
 }
 
+static inline struct slot *slot_list_after(const struct slot *slot)
+{
+	return slot->queue_next ? &slot_table[slot->queue_next] : NULL;
+}
+
+// Who comes behind `before`, or first if that is NULL.
+static inline void slot_list_take_out(struct slot_list *list, struct slot *before,
+				      struct slot *slot)
+{
+	if (before)
+		ck_pr_store_32(&before->queue_next, slot->queue_next);
+	else
+		list->first = slot_list_after(slot);
+	if (list->last == slot)
+		list->last = before;
+	ck_pr_store_32(&list->count, list->count - 1);
+}
+
 static inline struct slot *slot_list_take(struct slot_list *list)
 {
 	struct slot *slot = list->first;
 	if (slot) {
-		list->first = slot->queue_next ? &slot_table[slot->queue_next] : NULL;
+		list->first = slot_list_after(slot);
 		ck_pr_store_32(&list->count, list->count - 1);
 	}
 	return slot;
 }
 
-// The same for many threads. `list.count` may be read without the lock, as a hint.
+// The same for many threads. `list.count` may be read without the lock; who is about to park trusts
+// it, so it must not go down for a moment while nobody is taken.
 struct shared_queue {
 	_Alignas(CACHE_LINE) pthread_mutex_t lock;
 	struct slot_list list;

@@ -96,15 +96,15 @@ struct slot *throttle_steal(struct worker *from, uint64_t now_ns)
 	if (!shared_queue_count(throttled))
 		return NULL;
 	pthread_mutex_lock(&throttled->lock);
-	for (uint32_t i = throttled->list.count; i > 0 && !taken; i--) {
-		struct slot *slot = throttled->list.first;
-		if (!is_due(from->runtime, slot, now_ns))
-			break; // nor are those behind it, most likely
-		slot_list_take(&throttled->list);
-		if (slot->home == ANY_WORKER)
+	struct slot *before = NULL, *slot = throttled->list.first;
+	// If one is not due, nor are those behind it, most likely.
+	while (slot && !taken && is_due(from->runtime, slot, now_ns)) {
+		if (slot->home == ANY_WORKER) {
+			slot_list_take_out(&throttled->list, before, slot);
 			taken = slot;
-		else
-			slot_list_push(&throttled->list, slot);
+		}
+		before = slot;
+		slot = slot_list_after(slot);
 	}
 	pthread_mutex_unlock(&throttled->lock);
 	return taken;

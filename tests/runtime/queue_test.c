@@ -1,4 +1,6 @@
 /* The ring: what thieves take, and what they leave to each other. */
+#include <pthread.h>
+
 #include <criterion/criterion.h>
 
 #include "runtime/queue.h"
@@ -128,4 +130,31 @@ Test(shared_queue, gives_the_first_that_is_not_pinned_and_keeps_the_others_in_or
 	for (int i = 1; i <= 5; i += 2)
 		cr_expect_eq(shared_queue_take(&queue), &slots[i]);
 	cr_expect_eq(shared_queue_count(&queue), 0);
+}
+
+static void *look_for_pinned_ones(void *queue)
+{
+	for (int i = 0; i < 100 * 1000; i++)
+		if (shared_queue_take_unpinned((struct shared_queue *)queue))
+			return queue;
+	return NULL;
+}
+
+// Who parks looks without the lock.
+Test(shared_queue, never_seems_empty_while_a_thief_looks_through_it)
+{
+	struct shared_queue queue = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	pthread_t thief;
+	void *found;
+	uint32_t seen_empty = 0;
+
+	slot_table = slots;
+	slots[1].home = 1;
+	shared_queue_push(&queue, &slots[1]);
+	pthread_create(&thief, NULL, look_for_pinned_ones, &queue);
+	while (pthread_tryjoin_np(thief, &found))
+		seen_empty += !shared_queue_count(&queue);
+
+	cr_expect_null(found);
+	cr_expect_eq(seen_empty, 0);
 }
