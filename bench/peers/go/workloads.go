@@ -191,7 +191,7 @@ type talker struct {
 }
 
 func (t *talker) pingSomebody() {
-	below, _ := bits.Mul64(uint64(t.random.next()), crowdSize-1)
+	below, _ := bits.Mul64(t.random.next(), crowdSize-1)
 	other := uint32(below)
 	if other >= t.index {
 		other++

@@ -68,7 +68,7 @@ pub fn random_next(state: &mut u64) -> u64 {
 
 /// 0 .. limit - 1, without a division.
 pub fn random_below(state: &mut u64, limit: u64) -> u64 {
-    (u128::from(random_next(state)) * u128::from(limit) >> 64) as u64
+    ((u128::from(random_next(state)) * u128::from(limit)) >> 64) as u64
 }
 
 // ---- memory and time
