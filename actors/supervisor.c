@@ -194,8 +194,8 @@ void supervisor_change_options(struct noh_supervisor *options,
 void supervisor_log_unknown(const struct noh_message_type *const *accepts, uint32_t id)
 {
 	const struct noh_message_type *type = noh_type_of(&(struct noh_delivery){.id = id});
-	if (!type || type == &noh_start_message)
-		return; // an outcome; or what comes to those alone who list it
+	if (!type)
+		return; // an outcome
 	for (; *accepts; accepts++)
 		if (noh_message_id(*accepts) == id)
 			return;

@@ -31,7 +31,10 @@
 
 void noh_not_understood(void)
 {
-	note_handled(worker_of_call("noh_not_understood"), NOH_NOT_UNDERSTOOD);
+	struct worker *worker = worker_of_call("noh_not_understood");
+	if (worker->fiber)
+		noh_fail("noh_not_understood is for handlers: a fiber receives what it names");
+	note_handled(worker, NOH_NOT_UNDERSTOOD);
 }
 
 static void not_understood(struct worker *worker, struct slot *slot, struct envelope *envelope)
@@ -120,6 +123,7 @@ void handle_done(struct worker *worker, struct slot *slot, struct envelope *enve
 		envelope->ask = 0;
 	}
 	scratch_end(&worker->scratch); // what was deferred may fail, with the message still in hand
+	take_handled(worker);          // or say what counts no more
 	put_away(worker, slot, envelope);
 	if (worker->end_asked)
 		turn_end_as_asked(worker, slot);

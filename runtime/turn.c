@@ -233,10 +233,10 @@ step_plainly(struct worker *worker, struct slot *slot, uint64_t tenant, struct e
 	return as_usual ? STEP_DONE : STEP_OTHER;
 }
 
-// Takes what comes after a message that has been handled, or after it was `seen` before. That look
-// is the one that counts: a load waits for the atomic operations before it, and the handler has
-// most likely sent; so where nobody can guess whether there is more, the processor knows it sooner.
-// False: there is nothing.
+// Takes what comes after a message that has been handled, or that was `seen` before. That look is
+// the one that counts: a load waits for the atomic operations before it, and the handler has most
+// likely sent; so where nobody can guess whether there is more, the processor knows it sooner, and
+// by a branch of its own. False: there is nothing.
 static inline __attribute__((always_inline)) bool take_after(struct slot *slot,
 							     struct envelope *handled,
 							     struct envelope *seen,
@@ -343,6 +343,7 @@ static inline void give(struct worker *worker, struct slot *slot, uint32_t id, c
 	slot->type->receive(slot->state, id, body, answer);
 	enum noh_handled handled = take_handled(worker);
 	scratch_end(&worker->scratch);
+	take_handled(worker); // of what was deferred: nothing has been handled there
 	if (worker->replay)
 		postponed_replay(worker, slot);
 	if (slot_state(slot) != SLOT_ALIVE)

@@ -362,7 +362,7 @@ static inline bool noh_matches(const struct noh_delivery *in, const struct noh_m
 const struct noh_message_type *noh_type_of(const struct noh_delivery *in);
 
 /* For a `receive` that was filled in by hand: there is no handler for what it has got. A message
- * becomes a dead letter, and who asked hears -ENOTSUP. The runtime's thread, while it receives. */
+ * becomes a dead letter, and who asked hears -ENOTSUP. Handlers. */
 void noh_not_understood(void);
 
 const char *noh_vformat(const char *format, va_list arguments);
