@@ -32,6 +32,7 @@
 enum {
 	WORTH_WAKING_NS = 200 * 1000,
 	BUSY_NS = 1000 * 1000,
+	RING_MOST = 64, // runs from the ring in a row without a look at the other queues
 };
 
 // ---- when to wake another
@@ -125,7 +126,7 @@ static void schedule_pinned(struct worker *worker, struct slot *slot)
 	struct worker *home = runtime->workers[slot->home];
 	if (worker == home) {
 		if (worker->home_next)
-			worker->ring_first = false;
+			worker->ring_runs = 0;
 		put_pinned_last(worker);
 		worker->home_next = slot;
 		return;
@@ -194,7 +195,7 @@ void reschedule(struct worker *worker, struct slot *slot)
 		throttle_add(worker, slot);
 	} else if (slot->home != ANY_WORKER) {
 		slot_list_push(&worker->home_local, slot);
-		worker->ring_first = false;
+		worker->ring_runs = 0;
 	} else if (worker->overflowed_by == slot) {
 		worker->overflowed_by = NULL;
 		slot->throttle_step = 0;
@@ -288,16 +289,16 @@ static struct slot *take_own(struct worker *worker)
 {
 	struct slot *slot;
 
-	worker->ring_first = false;
+	worker->ring_runs = 0;
 	if ((slot = take_others(worker)))
 		return slot;
 
 	// Mostly nobody is next, or it is the others' time.
 	if (!is_home_waiting(worker))
-		worker->ring_first = true;
+		worker->ring_runs = RING_MOST - 1;
 	if ((slot = take_waiting(worker)))
 		return slot;
-	worker->ring_first = false;
+	worker->ring_runs = 0;
 
 	ck_pr_store_64(&worker->busy_since_ns, 0);
 	if ((slot = ring_take_next(&worker->ring)) || (slot = take_home(worker)) ||

@@ -174,7 +174,8 @@ static inline __attribute__((always_inline)) int send_words(struct worker *worke
 	worker->credit--;
 	// If it was woken, the push has seen what its last turn left; before, a fiber may not have
 	// been at home yet, or another tenant was here.
-	if (__builtin_expect(!worker->wakes_vary, 1)) {
+	if (__builtin_expect(!worker->wakes_vary, 1) ||
+	    __builtin_expect(worker->fiber != NULL, 0)) {
 		if (!mailbox_push_by_branch(&slot->in, envelope))
 			return 0;
 		if (__builtin_expect(!slot_is_shared_in(slot, worker->wakes_blindly), 0))
@@ -186,7 +187,8 @@ static inline __attribute__((always_inline)) int send_words(struct worker *worke
 		__asm__("" : "+r"(done)); // or compilers jump from here to the other return
 		return done;
 	}
-	// Nothing may branch on a wake while it varies: see ring_push_if().
+	// Nothing may branch on a wake while it varies: see ring_push_if(). (Not so from a fiber:
+	// who yields gives way to those that it has woken.)
 	bool woken = mailbox_push(&slot->in, envelope);
 	if (__builtin_expect(!slot_is_shared_in(slot, worker->wakes_blindly), 0) ||
 	    __builtin_expect(!ring_push_if(&worker->ring, slot, woken), 0))

@@ -183,8 +183,10 @@ go_on_anyhow(struct worker *worker, struct slot *slot, struct envelope *envelope
 				return;
 			// Else a sender was stopped between its two steps: it gets the time it
 			// needs.
-			if (!is_more_linked(slot))
+			if (!is_more_linked(slot)) {
+				worker->credit--; // or turns like this would never end
 				break;
+			}
 			envelope = take(worker, slot);
 			continue;
 		}

@@ -99,7 +99,7 @@ struct worker {
 	struct slot_list home_local; // other pinned actors that it woke itself, or had their turn
 	struct slot_cache slots;
 	struct random random;
-	bool ring_first; // until the clock is looked at, nobody else comes before those in the ring
+	int32_t ring_runs; // how often the ring's first may still run before a look elsewhere
 	uint32_t tick;
 	bool searching; // holds a search credit
 	bool rescanned; // was about to park and saw work: has searched, though without a credit
@@ -214,8 +214,9 @@ static inline struct slot *take_next(struct worker *worker)
 static inline struct slot *take_soon(struct worker *worker)
 {
 	struct slot *slot = take_next(worker);
-	if (slot || !worker->ring_first)
+	if (slot || worker->ring_runs <= 0)
 		return slot;
+	worker->ring_runs--;
 	return __builtin_expect(worker->newborns.any, 0) ? take_waiting(worker)
 							 : ring_take(&worker->ring);
 }

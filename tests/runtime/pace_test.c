@@ -62,3 +62,38 @@ Test(pace, is_that_of_the_messages_though_each_is_waited_for, .init = begin)
 	cr_expect_gt(worker.turn_ns, MESSAGE_NS * 9 / 10);
 	cr_expect_eq(worker.quantum, 25000 / MESSAGE_NS);
 }
+
+// ---- whether wakes vary
+
+static void handle_in_turns(uint32_t messages, uint32_t turns)
+{
+	worker.credit = 0;
+	worker.statistics.messages += messages;
+	worker.statistics.turns += turns;
+	pass(MESSAGE_NS / 1000 * messages);
+	look_at_clock(&worker);
+}
+
+Test(pace, takes_wakes_for_chance_where_some_messages_wake_and_some_do_not, .init = begin)
+{
+	handle_in_turns(80, 40);
+	cr_expect(worker.wakes_vary);
+	handle_in_turns(80, 69);
+	cr_expect(worker.wakes_vary);
+	handle_in_turns(80, 70);
+	cr_expect(!worker.wakes_vary);
+	handle_in_turns(80, 21);
+	cr_expect(worker.wakes_vary);
+	handle_in_turns(80, 20);
+	cr_expect(!worker.wakes_vary);
+}
+
+Test(pace, lets_those_who_talk_run_on_once_in_a_while_all_the_same, .init = begin)
+{
+	uint32_t varied = 0, rounds = 320;
+	for (uint32_t i = 0; i < rounds; i++) {
+		handle_in_turns(80, 40);
+		varied += worker.wakes_vary;
+	}
+	cr_expect_eq(varied, rounds - rounds / 32);
+}
